@@ -1,0 +1,100 @@
+# The one command surface, for people and CI alike: `make help`.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+# The stack, and more options for the command behind a target: make preview S=dev ARGS=--diff
+S ?= local
+ARGS ?=
+
+# Kept inside the clone; see scripts/lib.sh.
+export UV_CACHE_DIR ?= $(CURDIR)/.local/cache/uv
+export UV_PYTHON_DOWNLOADS ?= never
+# uv, nginx and pulumi are found here, whether they came with the machine or with `make`.
+export PATH := $(CURDIR)/.local/tools/bin:$(PATH)
+
+PYTHON := .venv/bin/python
+LOCALCLOUD := $(PYTHON) -m localcloud
+PYTEST := $(PYTHON) -m pytest
+
+TYPED := $(wildcard *.py components localcloud clients policy scripts tests)
+# The model image has its own environment, so its types are checked there.
+MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT=$(CURDIR)/.local/model-check uv run --quiet --frozen --all-groups mypy
+SHELL_SCRIPTS = $(wildcard $(sort \
+	$(shell git ls-files --cached --others --exclude-standard -- '*.sh') \
+	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))
+
+##@ Run it on this machine (S=local), no cloud account needed
+.PHONY: up call preview outputs logs refresh down
+up: tools ## Deploy the stack and make one verified prediction
+	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
+
+call: venv ## Make one verified prediction
+	@$(LOCALCLOUD) call --stack $(S) $(ARGS)
+
+preview: tools ## Show what `up` would change; S=dev and S=prod work without an account
+	@$(LOCALCLOUD) preview --stack $(S) $(ARGS)
+
+outputs: tools ## Show the stack's outputs
+	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)
+
+logs: venv ## Show what the containers logged
+	@$(LOCALCLOUD) logs --stack $(S) $(ARGS)
+
+refresh: tools ## Compare the state with what really runs
+	@$(LOCALCLOUD) refresh --stack $(S) $(ARGS)
+
+down: ## Stop everything and remove the state; installed tools stay
+	@if [ ! -e .local/tools/bin/pulumi ]; then echo "Nothing was set up here, so nothing runs."; \
+	else scripts/setup.sh python nginx pulumi && $(LOCALCLOUD) down --stack $(S) $(ARGS); fi
+
+##@ Check it
+.PHONY: test test-unit test-engine test-sidecar test-model-image check bench
+test: tools ## Every test
+	@$(PYTEST) $(ARGS)
+
+test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
+	@$(PYTEST) tests/unit $(ARGS)
+
+test-engine: tools ## The program under the real Pulumi engine
+	@$(PYTEST) tests/engine $(ARGS)
+
+test-sidecar: tools ## Real handshakes with the deployed endpoint
+	@$(PYTEST) tests/sidecar $(ARGS)
+
+test-model-image: venv ## The model server's contract
+	@$(PYTEST) tests/model_image $(ARGS)
+
+check: venv ## Lint, format, types, Dockerfiles, shell scripts
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy --strict --explicit-package-bases $(TYPED)
+	$(MODEL_CHECK)
+	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile)
+	.venv/bin/shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
+
+bench: tools ## Measure what the README says about speed
+	@$(PYTHON) -m localcloud.bench $(ARGS)
+
+##@ Look after it
+.PHONY: setup pin-images clean help
+setup: venv ## Install what a plain `pulumi preview -s dev` needs beside the Pulumi CLI
+
+pin-images: venv ## Write the base images' current digests into the Dockerfiles
+	@$(PYTHON) scripts/pin_images.py model_image/Dockerfile nginx/Dockerfile
+
+clean: down ## `down`, then remove .venv and .local as well
+	rm -rf .venv .local
+
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} \
+	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: venv tools
+venv:
+	@scripts/setup.sh python
+
+tools:
+	@scripts/setup.sh python nginx pulumi

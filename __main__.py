@@ -1,0 +1,150 @@
+"""A trained model on Azure Container Instances behind mutual TLS: what there is, how it fits."""
+
+import pulumi
+import pulumi_random as random
+from pulumi_azure_native import operationalinsights, resources
+
+import outputs
+import preflight
+from components import certificates as pki
+from components.container_group import ContainerGroup, ContainerGroupArgs
+from components.container_image import ContainerImage, ContainerImageArgs
+from components.model_container import ModelContainerArgs, model_container
+from components.nginx_sidecar import NginxSidecar, NginxSidecarArgs
+from components.registry import ContainerRegistry, ContainerRegistryArgs
+from settings import StackSettings
+
+cfg = StackSettings.load()
+preflight.check(cfg)
+tags, is_prod = cfg.all_tags, cfg.environment == "prod"
+protected = pulumi.ResourceOptions(protect=is_prod)
+
+# A place to live, a name on the internet, somewhere for the logs, a registry for the images.
+group = resources.ResourceGroup("resource-group", tags=tags, opts=protected)
+suffix = random.RandomString("dns-label-suffix", length=6, special=False, upper=False)
+dns_label = pulumi.Output.concat(cfg.dns_label, "-", suffix.result)
+fqdn = pulumi.Output.concat(dns_label, ".", cfg.region, ".azurecontainer.io")
+workspace = operationalinsights.Workspace(
+    "logs",
+    resource_group_name=group.name,
+    sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
+    retention_in_days=cfg.log_retention_days,
+    tags=tags,
+)
+registry = ContainerRegistry(
+    "registry",
+    ContainerRegistryArgs(resource_group_name=group.name, sku=cfg.registry_sku, tags=tags),
+    opts=protected,
+)
+
+# The model, as an image by digest and the container it runs in.
+model_image = ContainerImage(
+    "model-image",
+    ContainerImageArgs(ref=cfg.model_image.ref)
+    if cfg.model_image.ref
+    else ContainerImageArgs(
+        push_to=registry.push_target("model"),
+        context=cfg.model_image.context,
+        build_args=cfg.model_image.build_args,
+    ),
+)
+model = model_container(
+    ModelContainerArgs(
+        image=model_image.reference,
+        model_name=cfg.model_name,
+        port=cfg.model_port,
+        published=cfg.tls == "none",
+        liveness_path=cfg.model_image.probe_path("live", cfg.model_name),
+        readiness_path=cfg.model_image.probe_path("ready", cfg.model_name),
+        cpu=cfg.resources.model.cpu,
+        memory_in_gb=cfg.resources.model.memory_in_gb,
+    )
+)
+containers, volumes, public_port = [model], [], cfg.model_port
+authorities, servers, clients = {}, {}, {}
+
+# Mutual TLS: a private CA, who we are, who may call, and the nginx that insists on both.
+if cfg.tls == "mtls":
+    key, days = (
+        pki.KeyAlgorithm(name=cfg.certificates.key_algorithm),
+        cfg.certificates.validity_days,
+    )
+    ca = pki.CertificateAuthority(
+        "ca",
+        pki.CertificateAuthorityArgs(
+            common_name=f"{cfg.model_name} CA",
+            key_algorithm=key,
+            validity_days=days.ca,
+            protect_key=is_prod,
+        ),
+    )
+    server = pki.ServerCertificate(
+        "server",
+        pki.LeafCertificateArgs(
+            authority=ca,
+            common_name=cfg.model_name,
+            dns_names=[*cfg.server_names, fqdn],
+            key_algorithm=key,
+            validity_days=days.server,
+        ),
+    )
+    clients = {
+        client.name: pki.ClientCertificate(
+            f"client-{client.name}",
+            pki.LeafCertificateArgs(
+                authority=ca,
+                common_name=client.name,
+                key_algorithm=key,
+                validity_days=days.client,
+            ),
+        )
+        for client in cfg.clients
+    }
+    sidecar_image = ContainerImage(
+        "sidecar-image",
+        ContainerImageArgs(push_to=registry.push_target("sidecar"), context="nginx"),
+    )
+    sidecar = NginxSidecar(
+        "sidecar",
+        NginxSidecarArgs(
+            image=sidecar_image.reference,
+            model_name=cfg.model_name,
+            model_port=cfg.model_port,
+            endpoint_port=cfg.endpoint_port,
+            health_port=cfg.health_port,
+            server_names=[*cfg.server_names, fqdn],
+            server_certificate_pem=server.certificate_pem,
+            server_private_key_pem=server.private_key_pem,
+            trust_bundle_pem=ca.certificate_pem,
+            clients={name: client.serial_number for name, client in clients.items()},
+            max_request_body_in_mb=cfg.max_request_body_in_mb,
+            cpu=cfg.resources.sidecar.cpu,
+            memory_in_gb=cfg.resources.sidecar.memory_in_gb,
+        ),
+    )
+    containers, volumes, public_port = (
+        [model, sidecar.container],
+        [sidecar.volume],
+        cfg.endpoint_port,
+    )
+    authorities, servers = {f"{cfg.model_name} CA": ca}, {cfg.model_name: server}
+
+ContainerGroup(
+    "endpoint",
+    ContainerGroupArgs(
+        resource_group_name=group.name,
+        containers=containers,
+        volumes=volumes,
+        public_port=public_port,
+        dns_label=dns_label,
+        image_pull=registry.image_pull(),
+        workspace_id=workspace.id,
+        tags=tags,
+    ),
+)
+
+pulumi.export("endpoint", outputs.endpoint(cfg, fqdn, model_image.reference, authorities.values()))
+pulumi.export("clientCertificates", outputs.client_certificates(clients))
+pulumi.export("certificates", outputs.certificates(ca=authorities, server=servers, client=clients))
+pulumi.export("resourceGroupName", group.name)
+pulumi.export("registryLoginServer", registry.login_server)

@@ -1,0 +1,1 @@
+"""Reusable parts of an endpoint, one file each."""

@@ -1,0 +1,172 @@
+"""The stack's private PKI: one CA, one server certificate, one certificate for each client.
+
+Owns keys and certificates. Does not decide who is let in: the sidecar's allow-list does, from
+the serial numbers made here. Private keys are secret from the line that makes them and exist in
+the encrypted stack state only; the CA's key goes nowhere else, the clients' keys only into the
+secret output `clientCertificates`.
+
+The profile (`CA:TRUE`, key usage, exactly one extended key usage in a leaf, key identifiers in
+all of them) is what RFC 5280 asks for and pkilint checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_tls as tls
+
+HOURS_PER_DAY = 24
+ORGANIZATION = "mtls-model-endpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyAlgorithm:
+    """A kind of key as pulumi-tls takes it, from a name such as `ECDSA-P256` or `RSA-3072`."""
+
+    name: str
+
+    def private_key(self, name: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+        """A new key of this kind.
+
+        The curve is always named: without one the provider picks P-224, with which no
+        handshake succeeds.
+        """
+        algorithm, _, size = self.name.partition("-")
+        if algorithm == "RSA":
+            return tls.PrivateKey(name, algorithm="RSA", rsa_bits=int(size), opts=opts)
+        return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=size, opts=opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateAuthorityArgs:
+    """What a CertificateAuthority takes."""
+
+    common_name: str
+    key_algorithm: KeyAlgorithm
+    validity_days: int
+    protect_key: bool = False
+    """Refuse to delete the key: without it no certificate can be issued that clients trust."""
+
+
+class CertificateAuthority(pulumi.ComponentResource):
+    """A self-signed CA whose key stays in the stack's state."""
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str]
+    certificate: tls.SelfSignedCert
+
+    def __init__(
+        self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mtls-model-endpoint:index:CertificateAuthority", name, None, opts)
+        key = args.key_algorithm.private_key(
+            f"{name}-key", pulumi.ResourceOptions(parent=self, protect=args.protect_key)
+        )
+        self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
+        self.certificate = tls.SelfSignedCert(
+            f"{name}-certificate",
+            private_key_pem=self.private_key_pem,
+            subject=tls.SelfSignedCertSubjectArgs(
+                common_name=args.common_name, organization=ORGANIZATION
+            ),
+            is_ca_certificate=True,
+            set_subject_key_id=True,
+            set_authority_key_id=True,
+            allowed_uses=["cert_signing", "crl_signing"],
+            validity_period_hours=args.validity_days * HOURS_PER_DAY,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.certificate_pem = self.certificate.cert_pem
+        self.register_outputs({"certificatePem": self.certificate_pem})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeafCertificateArgs:
+    """What a ServerCertificate and a ClientCertificate take."""
+
+    authority: CertificateAuthority
+    common_name: str
+    key_algorithm: KeyAlgorithm
+    validity_days: int
+    dns_names: Sequence[pulumi.Input[str]] | None = None
+
+
+class LeafCertificate(pulumi.ComponentResource):
+    """A key of its own and a certificate for it that the stack's CA signed."""
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str]
+    serial_number: pulumi.Output[str]
+    """Upper-case hexadecimal, two digits a byte: how nginx and openssl show it."""
+    certificate: tls.LocallySignedCert
+
+    def _issue(
+        self,
+        name: str,
+        args: LeafCertificateArgs,
+        *,
+        extended_key_usage: str,
+    ) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        key = args.key_algorithm.private_key(f"{name}-key", child)
+        self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
+        request = tls.CertRequest(
+            f"{name}-request",
+            private_key_pem=self.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(
+                common_name=args.common_name, organization=ORGANIZATION
+            ),
+            dns_names=args.dns_names,
+            opts=child,
+        )
+        self.certificate = tls.LocallySignedCert(
+            f"{name}-certificate",
+            cert_request_pem=request.cert_request_pem,
+            ca_cert_pem=args.authority.certificate_pem,
+            ca_private_key_pem=args.authority.private_key_pem,
+            allowed_uses=["digital_signature", extended_key_usage],
+            set_subject_key_id=True,
+            validity_period_hours=args.validity_days * HOURS_PER_DAY,
+            opts=child,
+        )
+        self.certificate_pem = self.certificate.cert_pem
+        self.serial_number = self.certificate.id.apply(serial_number)
+        self.register_outputs(
+            {
+                "certificatePem": self.certificate_pem,
+                "privateKeyPem": self.private_key_pem,
+                "serialNumber": self.serial_number,
+            }
+        )
+
+
+class ServerCertificate(LeafCertificate):
+    """Proves to clients that they talk to this endpoint; good for nothing else."""
+
+    def __init__(
+        self, name: str, args: LeafCertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mtls-model-endpoint:index:ServerCertificate", name, None, opts)
+        self._issue(name, args, extended_key_usage="server_auth")
+
+
+class ClientCertificate(LeafCertificate):
+    """Proves to the endpoint who calls, by its common name; good for nothing else."""
+
+    def __init__(
+        self, name: str, args: LeafCertificateArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mtls-model-endpoint:index:ClientCertificate", name, None, opts)
+        self._issue(name, args, extended_key_usage="client_auth")
+
+
+def serial_number(certificate_id: str) -> str:
+    """A pulumi-tls certificate id (the serial in decimal) as nginx writes serials.
+
+    Whole bytes in upper-case hexadecimal, never padded further: a serial written in any other
+    way matches nothing in the allow-list.
+    """
+    digits = f"{int(certificate_id):X}"
+    return digits if len(digits) % 2 == 0 else f"0{digits}"

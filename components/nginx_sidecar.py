@@ -1,0 +1,134 @@
+"""The nginx sidecar: its configuration as a secret volume, and its container.
+
+Owns what nginx is told (`nginx/nginx.conf.j2`), the files it is given and the container they are
+mounted in. Does not own certificates, the image or the group the container runs in; has no
+resources of its own.
+
+The volume is mounted on a folder of its own: over `/etc/nginx` it would hide what the image has
+there. The CA's certificate is in it, the CA's private key is not.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pulumi
+from pulumi_azure_native import containerinstance as aci
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
+VOLUME_NAME = "nginx-sidecar"
+MOUNT_PATH = "/etc/nginx-sidecar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NginxSidecarArgs:
+    """What an NginxSidecar takes."""
+
+    image: pulumi.Input[str]
+    model_name: str
+    model_port: int
+    endpoint_port: int
+    health_port: int
+    """For the platform's probes; never published."""
+    server_names: Sequence[pulumi.Input[str]]
+    """The names clients may call the endpoint by: the names in the server certificate."""
+    server_certificate_pem: pulumi.Input[str]
+    server_private_key_pem: pulumi.Input[str]
+    trust_bundle_pem: pulumi.Input[str]
+    """The CA certificates a client certificate may be signed by."""
+    clients: Mapping[str, pulumi.Input[str]]
+    """Client name to the serial number that is let in as that client."""
+    max_request_body_in_mb: int
+    cpu: float
+    memory_in_gb: float
+
+
+class NginxSidecar(pulumi.ComponentResource):
+    """Terminates mutual TLS and lets only known clients ask the model for predictions."""
+
+    configuration: pulumi.Output[str]
+    """nginx.conf, without anything secret in it."""
+    volume: aci.VolumeArgs
+    container: aci.ContainerArgs
+
+    def __init__(
+        self, name: str, args: NginxSidecarArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mtls-model-endpoint:index:NginxSidecar", name, None, opts)
+
+        def configuration(values: dict[str, list[str]]) -> str:
+            return render(
+                {
+                    "model_name": args.model_name,
+                    "model_port": args.model_port,
+                    "endpoint_port": args.endpoint_port,
+                    "health_port": args.health_port,
+                    "server_names": values["server_names"],
+                    "clients": dict(zip(values["serials"], args.clients, strict=True)),
+                    "max_request_body_in_mb": args.max_request_body_in_mb,
+                    "worker_processes": math.ceil(args.cpu),
+                }
+            )
+
+        self.configuration = pulumi.Output.all(
+            server_names=list(args.server_names), serials=list(args.clients.values())
+        ).apply(configuration)
+        self.volume = aci.VolumeArgs(
+            name=VOLUME_NAME,
+            secret={
+                "nginx.conf": _base64(self.configuration),
+                "server.crt": _base64(args.server_certificate_pem),
+                "server.key": pulumi.Output.secret(_base64(args.server_private_key_pem)),
+                "ca.crt": _base64(args.trust_bundle_pem),
+            },
+        )
+        probe = aci.ContainerHttpGetArgs(path="/health", port=args.health_port, scheme="HTTP")
+        self.container = aci.ContainerArgs(
+            name="sidecar",
+            image=args.image,
+            # The prefix is where nginx writes; everything it reads is beside nginx.conf.
+            command=[
+                "nginx",
+                "-p",
+                "/tmp",  # noqa: S108  the container's own
+                "-c",
+                f"{MOUNT_PATH}/nginx.conf",
+                "-g",
+                "daemon off;",
+            ],
+            ports=[aci.ContainerPortArgs(port=args.endpoint_port, protocol="TCP")],
+            volume_mounts=[
+                aci.VolumeMountArgs(name=VOLUME_NAME, mount_path=MOUNT_PATH, read_only=True)
+            ],
+            liveness_probe=aci.ContainerProbeArgs(
+                http_get=probe, initial_delay_seconds=5, period_seconds=10, failure_threshold=3
+            ),
+            readiness_probe=aci.ContainerProbeArgs(http_get=probe, period_seconds=5),
+            resources=aci.ResourceRequirementsArgs(
+                requests=aci.ResourceRequestsArgs(cpu=args.cpu, memory_in_gb=args.memory_in_gb)
+            ),
+        )
+        self.register_outputs({"configuration": self.configuration})
+
+
+def render(variables: Mapping[str, object]) -> str:
+    """nginx.conf from the template.
+
+    Raises:
+        jinja2.UndefinedError: if the template uses a variable that is not given.
+    """
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings.py
+    )
+    return environment.from_string(TEMPLATE.read_text()).render(variables)
+
+
+def _base64(text: pulumi.Input[str]) -> pulumi.Output[str]:
+    return pulumi.Output.from_input(text).apply(lambda t: base64.b64encode(t.encode()).decode())

@@ -1,0 +1,206 @@
+"""`python -m localcloud <command> --stack <name>`: what the Makefile's targets run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+
+from localcloud.azure.cloud import Cloud
+from localcloud.azure.container_groups import ContainerGroups
+from localcloud.home import Home
+from localcloud.plugins.base import Refused
+from localcloud.stack import LocalStack, opened, plain
+
+DEMO_INSTANCES = [[10.0], [9.0]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m localcloud", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    for name, (_, description) in COMMANDS.items():
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument("--stack", default="local", help="as in Pulumi.<stack>.yaml")
+        if name in ("up", "preview", "down", "refresh"):
+            command.add_argument(
+                "--record",
+                action="store_true",
+                help="check and remember only: build no image, start no container",
+            )
+        if name == "preview":
+            command.add_argument("--diff", action="store_true", help="show every property")
+        if name == "outputs":
+            command.add_argument("--show-secrets", action="store_true")
+        if name == "logs":
+            command.add_argument("container", nargs="?", help="all containers if left out")
+    arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        COMMANDS[arguments.command][0](arguments)
+    except Refused as refused:
+        print(f"error: {refused}", file=sys.stderr)
+        return 1
+    except automation.CommandError:
+        # The engine has already printed what is wrong.
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; the next command puts in order what is left", file=sys.stderr)
+        return 130
+    return 0
+
+
+def up(arguments: argparse.Namespace) -> None:
+    with opened(arguments.stack, records_only=arguments.record) as local:
+        result = local.up(**_printing())
+        if arguments.record:
+            return
+        outputs = plain(result.outputs)
+        bundles = _write_bundles(local, outputs)
+        changes = result.summary.resource_changes or {}
+    if not set(changes) - {"same"}:
+        print("no changes")
+    if outputs["endpoint"]["auth"] != "mtls":
+        print(f"The endpoint takes plain HTTP from anybody: {outputs['endpoint']['predictUrl']}")
+    elif bundles:
+        _predict(bundles[0])
+        _explain(bundles[0], outputs["endpoint"])
+
+
+def preview(arguments: argparse.Namespace) -> None:
+    with opened(arguments.stack, records_only=True) as local:
+        local.stack.preview(**_printing(), diff=arguments.diff)
+
+
+def refresh(arguments: argparse.Namespace) -> None:
+    with opened(arguments.stack, records_only=arguments.record) as local:
+        local.stack.refresh(**_printing())
+
+
+def down(arguments: argparse.Namespace) -> None:
+    with opened(arguments.stack, records_only=arguments.record) as local:
+        local.stack.destroy(**_printing())
+        local.remove()
+    home = Home()
+    if not any((home.folder / "stacks").iterdir()):
+        for name in ("cloud", "groups", "images", "pulumi", "stacks", "tmp", "running"):
+            path = home.folder / name
+            path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    print("Nothing of the stack is left; installed tools stay in .local/tools.")
+
+
+def outputs(arguments: argparse.Namespace) -> None:
+    with opened(arguments.stack, records_only=True) as local:
+        shown = {
+            name: output.value if arguments.show_secrets or not output.secret else "[secret]"
+            for name, output in local.stack.outputs().items()
+        }
+    print(json.dumps(shown, indent=2))
+
+
+def logs(arguments: argparse.Namespace) -> None:
+    home = Home()
+    cloud = Cloud(home.cloud_file)
+    groups = ContainerGroups(cloud, home.groups, records_only=False)
+    found = False
+    for record in cloud.all("azure-native:containerinstance:ContainerGroup"):
+        if record.stack != arguments.stack:
+            continue
+        for spec in record.inputs["containers"]:
+            log = groups.group(record).log(spec["name"])
+            if arguments.container in (None, spec["name"]) and log.exists():
+                found = True
+                for line in log.read_text(errors="replace").splitlines():
+                    print(f"{spec['name']}: {line}" if arguments.container is None else line)
+    if not found:
+        raise Refused(f"stack {arguments.stack} has no such logs; type `make up` to start it")
+
+
+def call(arguments: argparse.Namespace) -> None:
+    bundles = sorted(p for p in Home().bundles.glob("*") if p.is_dir())
+    if not bundles:
+        raise Refused("there is no endpoint to call; type `make up` first")
+    _predict(bundles[0])
+
+
+COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
+    "up": (up, "deploy the stack on this machine and make one verified prediction"),
+    "preview": (preview, "show what `up` would change"),
+    "refresh": (refresh, "compare the state with what really runs"),
+    "down": (down, "stop everything and remove the state"),
+    "outputs": (outputs, "show the stack's outputs"),
+    "logs": (logs, "show what the containers logged"),
+    "call": (call, "make one verified prediction with the first client's bundle"),
+}
+
+
+def _printing() -> dict[str, Any]:
+    """The engine's own progress, as it comes."""
+    return {
+        "on_output": partial(print, end="\n"),
+        "on_error": lambda line: print(line, file=sys.stderr),
+        "color": "always" if sys.stdout.isatty() else "never",
+        "suppress_outputs": True,
+    }
+
+
+def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:
+    """A bundle for each client, and none for those who are no longer clients."""
+    from clients.bundle import write_bundle  # noqa: PLC0415  needs nothing before there is one
+
+    certificates = outputs["clientCertificates"]
+    for folder in local.home.bundles.glob("*"):
+        if folder.name not in certificates:
+            shutil.rmtree(folder)
+    for client, certificate in certificates.items():
+        write_bundle(local.home.bundles / client, client, outputs["endpoint"], certificate)
+    return [local.home.bundles / client for client in certificates]
+
+
+def _predict(bundle: Path) -> None:
+    import httpx  # noqa: PLC0415  slow to import
+
+    from clients.predict import predict  # noqa: PLC0415
+
+    try:
+        predictions = predict(bundle, DEMO_INSTANCES)
+    except (httpx.HTTPError, OSError) as error:
+        raise Refused(
+            f"the endpoint did not answer {bundle.name}: {error}. Type `make logs` to see what "
+            "its containers say"
+        ) from None
+    print(f"\nPredicted over mutual TLS as {bundle.name}: {DEMO_INSTANCES} -> {predictions}")
+
+
+def _explain(bundle: Path, endpoint: dict[str, Any]) -> None:
+    folder = bundle.relative_to(Path.cwd()) if bundle.is_relative_to(Path.cwd()) else bundle
+    body = json.dumps({"instances": DEMO_INSTANCES})
+    print(f"""
+Endpoint  {endpoint["url"]}
+Bundle    {folder}/ (client.crt, client.key, ca.crt, endpoint.json)
+
+With curl:
+
+  curl --cacert {folder}/ca.crt --cert {folder}/client.crt --key {folder}/client.key \\
+    --json '{body}' {endpoint["predictUrl"]}
+
+With Python (.venv/bin/python):
+
+  import httpx, ssl
+  context = ssl.create_default_context(cafile="{folder}/ca.crt")
+  context.load_cert_chain("{folder}/client.crt", "{folder}/client.key")
+  with httpx.Client(verify=context) as client:
+      answer = client.post("{endpoint["predictUrl"]}", json={body})
+  print(answer.json())
+
+Again: make call    What it logs: make logs    Stop it: make down""")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

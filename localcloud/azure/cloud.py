@@ -1,0 +1,80 @@
+"""The resources that "exist in Azure", by their ARM id, in a file.
+
+One process at a time works on it (the home is locked); within it, calls come from many threads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+SUBSCRIPTION = "00000000-0000-0000-0000-00000000c10d"
+TENANT = "00000000-0000-0000-0000-0000000010ca"
+
+
+@dataclass
+class Record:
+    """One resource: what was asked for, what Azure answered, and who asked."""
+
+    id: str
+    type: str
+    """Pulumi's token, as `azure-native:containerinstance:ContainerGroup`."""
+    urn: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    """Of a registry: `repository@sha256:…` to the folder the image lies in."""
+
+    @property
+    def stack(self) -> str:
+        return self.urn.split("::")[0].removeprefix("urn:pulumi:")
+
+
+class Cloud:
+    """All resources of all stacks of one home."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self.arm_token = secrets.token_urlsafe(32)
+        """What the deployer's Azure login is worth in this run."""
+        self.push_tokens: dict[str, str] = {}
+        """Token to the login server it was issued for, in this run."""
+        self._records: dict[str, Record] = {}
+        if path.exists():
+            stored = json.loads(path.read_text())
+            self._records = {record["id"].lower(): Record(**record) for record in stored}
+
+    def get(self, arm_id: str) -> Record | None:
+        return self._records.get(arm_id.lower())
+
+    def all(self, type_: str | None = None) -> list[Record]:
+        with self._lock:
+            return [r for r in self._records.values() if type_ in (None, r.type)]
+
+    @contextmanager
+    def changing(self) -> Iterator[dict[str, Record]]:
+        """The records, keyed by lower-case id, written to disk when the block ends well."""
+        with self._lock:
+            yield self._records
+            temporary = self._path.with_suffix(".new")
+            # Secret volumes are in here.
+            with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as f:
+                json.dump([asdict(record) for record in self._records.values()], f, indent=1)
+            temporary.replace(self._path)
+
+
+def registry_for(cloud: Cloud, image: str) -> Record | None:
+    """The registry of this cloud that an image reference names."""
+    host = image.split("/", 1)[0]
+    for record in cloud.all("azure-native:containerregistry:Registry"):
+        if record.outputs.get("loginServer") == host:
+            return record
+    return None

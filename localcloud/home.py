@@ -1,0 +1,98 @@
+"""The folder that everything of the local cloud lives in: `.local/`, owned by one run at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from localcloud.plugins.base import Refused
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Home:
+    """Paths below the folder; nothing of the local cloud is anywhere else."""
+
+    def __init__(self, folder: Path = PROJECT / ".local", images: Path | None = None) -> None:
+        self.folder = folder.resolve()
+        self.images = images or self.folder / "images"
+        """Built images, by a digest of what went in: other homes may share them."""
+
+    @property
+    def cloud_file(self) -> Path:
+        return self._private("cloud") / "resources.json"
+
+    @property
+    def registry_folder(self) -> Path:
+        return self._private("cloud")
+
+    @property
+    def groups(self) -> Path:
+        return self._private("groups")
+
+    @property
+    def bundles(self) -> Path:
+        return self.folder / "bundles"
+
+    @property
+    def temporary(self) -> Path:
+        return self._private("tmp")
+
+    def work_folder(self, stack: str) -> Path:
+        """Where the engine finds Pulumi.yaml and the stack file, and may write to them."""
+        return self._private(f"stacks/{stack}")
+
+    def engine_environment(self) -> dict[str, str]:
+        """Pulumi's own settings: its state here, nothing in the user's Pulumi home."""
+        passphrase = self._private("pulumi") / "passphrase"
+        if not passphrase.exists():
+            with open(os.open(passphrase, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        return {
+            "PULUMI_HOME": str(self._private("pulumi/home")),
+            "PULUMI_BACKEND_URL": f"file://{self._private('pulumi/state')}",
+            # Not PULUMI_CONFIG_PASSPHRASE_FILE: this one would win, and the user may have it set.
+            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # The engine would look for newer plugins on the network: two seconds at every run.
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }
+
+    @contextmanager
+    def locked(self) -> Iterator[bool]:
+        """Keep other runs out; yields whether the last run was cut short.
+
+        Raises:
+            Refused: if another run is under way.
+        """
+        marker = self._private("") / "running"
+        with open(marker, "a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise Refused(
+                    f"another run (process {file.read() or 'unknown'}) is working in "
+                    f"{self.folder}; wait for it to end"
+                ) from None
+            file.seek(0)
+            was_cut_short = bool(file.read())
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield was_cut_short
+            except Exception:
+                file.truncate(0)
+                raise
+            # A signal or a crash leaves the mark: the next run has to look at what is there.
+            file.truncate(0)
+
+    def _private(self, name: str) -> Path:
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder

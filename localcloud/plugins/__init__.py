@@ -1,0 +1,1 @@
+"""Stand-ins for the provider plugins that the program uses."""

@@ -1,0 +1,304 @@
+"""Stand-in for pulumi-azure-native: the resource types that the program uses.
+
+Names, ids, defaults and the detail of a diff are the real plugin's: it fills in names and the
+location, compares inputs property by property, and knows nothing of what a container group
+cannot change (https://github.com/pulumi/pulumi-azure-native/issues/918).
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from pulumi.runtime.proto import provider_pb2
+
+from localcloud.azure import rules
+from localcloud.azure.cloud import SUBSCRIPTION, TENANT, Cloud, Record
+from localcloud.azure.container_groups import ContainerGroups
+from localcloud.azure.registry import RegistryServers
+from localcloud.plugins.base import (
+    UNKNOWN,
+    Diff,
+    Plugin,
+    Properties,
+    Refused,
+    logical_name,
+    type_token,
+)
+
+_GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{resourceGroupName}}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How a type of resource is named, found and replaced."""
+
+    path: str
+    """ARM id, with names of inputs in braces."""
+    name: str
+    """The input that holds the resource's own name."""
+    arm_type: str
+    auto_name: Callable[[str], str] = lambda name: name + secrets.token_hex(4)
+    has_location: bool = True
+    replaces: tuple[str, ...] = ()
+    """Inputs besides the names in `path` whose change replaces."""
+
+
+KINDS = {
+    "azure-native:resources:ResourceGroup": Kind(
+        path=_GROUP,
+        name="resourceGroupName",
+        arm_type="Microsoft.Resources/resourceGroups",
+        replaces=("location",),
+    ),
+    "azure-native:operationalinsights:Workspace": Kind(
+        path=f"{_GROUP}/providers/Microsoft.OperationalInsights/workspaces/{{workspaceName}}",
+        name="workspaceName",
+        arm_type="Microsoft.OperationalInsights/workspaces",
+        replaces=("location",),
+    ),
+    "azure-native:monitor:DiagnosticSetting": Kind(
+        path="{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
+        name="name",
+        arm_type="Microsoft.Insights/diagnosticSettings",
+        has_location=False,
+    ),
+    "azure-native:containerregistry:Registry": Kind(
+        path=f"{_GROUP}/providers/Microsoft.ContainerRegistry/registries/{{registryName}}",
+        name="registryName",
+        arm_type="Microsoft.ContainerRegistry/registries",
+        replaces=("location",),
+    ),
+    "azure-native:managedidentity:UserAssignedIdentity": Kind(
+        path=f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}",
+        name="resourceName",
+        arm_type="Microsoft.ManagedIdentity/userAssignedIdentities",
+        replaces=("location",),
+    ),
+    "azure-native:authorization:RoleAssignment": Kind(
+        path="{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
+        name="roleAssignmentName",
+        arm_type="Microsoft.Authorization/roleAssignments",
+        auto_name=lambda _: str(uuid.uuid4()),
+        has_location=False,
+        replaces=("principalId", "scope"),
+    ),
+    "azure-native:containerinstance:ContainerGroup": Kind(
+        path=f"{_GROUP}/providers/Microsoft.ContainerInstance/containerGroups/{{containerGroupName}}",
+        name="containerGroupName",
+        arm_type="Microsoft.ContainerInstance/containerGroups",
+        replaces=("location",),
+    ),
+}
+
+_CHECKS: dict[str, Callable[[Properties], None]] = {
+    "azure-native:containerregistry:Registry": rules.check_registry,
+    "azure-native:operationalinsights:Workspace": rules.check_workspace,
+    "azure-native:containerinstance:ContainerGroup": rules.check_container_group,
+}
+
+
+class AzureNative(Plugin):
+    """Azure Resource Manager, as far as this project goes."""
+
+    name = "azure-native"
+    version = version("pulumi-azure-native")
+
+    def __init__(
+        self, cloud: Cloud, location: str, groups: ContainerGroups, registries: RegistryServers
+    ) -> None:
+        self.cloud = cloud
+        self.location = location
+        self.groups = groups
+        self.registries = registries
+
+    def check(self, urn: str, old: Properties, new: Properties) -> Properties:
+        kind = _kind(urn)
+        inputs = dict(new)
+        if kind.name not in inputs:
+            inputs[kind.name] = old.get(kind.name) or kind.auto_name(logical_name(urn))
+        if kind.has_location:
+            inputs.setdefault("location", self.location)
+        if check := _CHECKS.get(type_token(urn)):
+            check(inputs)
+        return inputs
+
+    def diff(self, urn: str, old: Properties, new: Properties, state: Properties) -> Diff:
+        kind = _kind(urn)
+        own = {name.split("}")[0] for name in kind.path.split("{")[1:]} | set(kind.replaces)
+        changes = dict(_changes("", old, new))
+        changed = tuple(sorted({_top_level(path) for path in changes}))
+        replaces = tuple(name for name in changed if name in own)
+        return Diff(
+            changed=changed,
+            replaces=replaces,
+            paths={
+                path: change + 1 if _top_level(path) in replaces else change
+                for path, change in changes.items()
+            },
+        )
+
+    def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
+        token, arm_id = type_token(urn), _arm_id(urn, inputs)
+        if self.cloud.get(arm_id):
+            raise Refused(
+                f"cannot create already existing resource {arm_id}. Type `make down` to remove "
+                "what an interrupted run left behind."
+            )
+        self._require_parents(urn, inputs)
+        record = Record(id=arm_id, type=token, urn=urn, inputs=inputs)
+        outputs = self._apply(record)
+        self._put(record, outputs)
+        return arm_id, outputs
+
+    def preview_create(self, urn: str, inputs: Properties) -> Properties:
+        known = {**inputs, **dict.fromkeys(_COMPUTED.get(type_token(urn), ()), UNKNOWN)}
+        if address := inputs.get("ipAddress"):
+            known["ipAddress"] = {**address, "ip": UNKNOWN, "fqdn": UNKNOWN}
+        return known
+
+    def preview_update(self, urn: str, new: Properties, state: Properties) -> Properties:
+        computed = ("identity", "ipAddress", *_COMPUTED.get(type_token(urn), ()))
+        return {**new, **{key: state[key] for key in computed if key in state}}
+
+    def read(self, urn: str, id_: str, inputs: Properties, state: Properties) -> Properties | None:
+        record = self.cloud.get(id_)
+        if record is None:
+            return None
+        if record.type == "azure-native:containerinstance:ContainerGroup":
+            return {**record.outputs, **self.groups.instance_view(record)}
+        return record.outputs
+
+    def update(self, urn: str, id_: str, new: Properties, state: Properties) -> Properties:
+        old = self.cloud.get(id_)
+        if old is None:
+            raise rules.refused(404, "ResourceNotFound", f"The Resource '{id_}' was not found.")
+        record = Record(**{**vars(old), "inputs": new})
+        outputs = self._apply(record, old)
+        self._put(record, outputs)
+        return outputs
+
+    def delete(self, urn: str, id_: str, state: Properties) -> None:
+        record = self.cloud.get(id_)
+        if record is None:
+            return
+        if record.type == "azure-native:containerinstance:ContainerGroup":
+            self.groups.remove(record)
+        if record.type == "azure-native:containerregistry:Registry":
+            self.registries.stop(record.outputs["loginServer"])
+        with self.cloud.changing() as records:
+            records.pop(id_.lower(), None)
+
+    def invoke(self, token: str, arguments: Properties) -> Properties:
+        match token:
+            case "azure-native:authorization:getClientToken":
+                return {"token": self.cloud.arm_token}
+            case "azure-native:authorization:getClientConfig":
+                return {"subscriptionId": SUBSCRIPTION, "tenantId": TENANT}
+            case _:
+                return super().invoke(token, arguments)
+
+    def _put(self, record: Record, outputs: Properties) -> None:
+        record.outputs = outputs
+        with self.cloud.changing() as records:
+            records[record.id.lower()] = record
+
+    def _require_parents(self, urn: str, inputs: Properties) -> None:
+        if "{resourceGroupName}/" in _kind(urn).path:
+            rules.check_resource_group_exists(self.cloud, inputs["resourceGroupName"])
+        for key in ("scope", "resourceUri", "workspaceId"):
+            if key in inputs and self.cloud.get(inputs[key]) is None:
+                raise rules.refused(
+                    404, "ResourceNotFound", f"The Resource '{inputs[key]}' was not found."
+                )
+
+    def _apply(self, record: Record, old: Record | None = None) -> Properties:
+        """Do what a resource is asked to do; returns its outputs."""
+        kind = KINDS[record.type]
+        outputs = {**record.inputs, "name": record.inputs[kind.name], "type": kind.arm_type}
+        match record.type:
+            case "azure-native:containerregistry:Registry":
+                server = old.outputs["loginServer"] if old else self.registries.start()
+                return {**outputs, "loginServer": server, "provisioningState": "Succeeded"}
+            case "azure-native:managedidentity:UserAssignedIdentity":
+                principal = old.outputs if old else {}
+                return {
+                    **outputs,
+                    "principalId": principal.get("principalId") or str(uuid.uuid4()),
+                    "clientId": principal.get("clientId") or str(uuid.uuid4()),
+                    "tenantId": TENANT,
+                }
+            case "azure-native:authorization:RoleAssignment":
+                self._check_principal(record.inputs["principalId"])
+                return outputs
+            case "azure-native:operationalinsights:Workspace":
+                return {**outputs, "customerId": str(uuid.uuid4())}
+            case "azure-native:containerinstance:ContainerGroup":
+                return {**outputs, **self.groups.apply(record, old)}
+            case _:
+                return outputs
+
+    def _check_principal(self, principal_id: str) -> None:
+        identities = self.cloud.all("azure-native:managedidentity:UserAssignedIdentity")
+        if all(i.outputs["principalId"] != principal_id for i in identities):
+            raise rules.refused(
+                400,
+                "PrincipalNotFound",
+                f"Principal {principal_id.replace('-', '')} does not exist in the directory "
+                f"{TENANT}. Check that you have the correct principal ID.",
+            )
+
+
+_COMPUTED = {
+    "azure-native:containerinstance:ContainerGroup": ("identity",),
+    "azure-native:resources:ResourceGroup": ("type",),
+    "azure-native:containerregistry:Registry": ("loginServer",),
+    "azure-native:managedidentity:UserAssignedIdentity": ("principalId", "clientId"),
+}
+
+
+def _kind(urn: str) -> Kind:
+    token = type_token(urn)
+    if token not in KINDS:
+        raise Refused(
+            f"azure-native: {token} is not among the types that the local cloud stands in for: "
+            + ", ".join(KINDS)
+        )
+    return KINDS[token]
+
+
+def _arm_id(urn: str, inputs: Properties) -> str:
+    return _kind(urn).path.format(**inputs)
+
+
+def _top_level(path: str) -> str:
+    return path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
+
+
+def _changes(path: str, old: Any, new: Any) -> Iterator[tuple[str, int]]:
+    """Path of every change to its kind, as deep as the two sides have the same shape."""
+    kinds = provider_pb2.PropertyDiff
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}):
+            step = f'{path}["{key}"]' if "." in key else f"{path}.{key}" if path else key
+            if key not in old:
+                yield step, kinds.ADD
+            elif key not in new:
+                yield step, kinds.DELETE
+            else:
+                yield from _changes(step, old[key], new[key])
+    elif isinstance(old, list) and isinstance(new, list):
+        for index in range(max(len(old), len(new))):
+            step = f"{path}[{index}]"
+            if index >= len(old):
+                yield step, kinds.ADD
+            elif index >= len(new):
+                yield step, kinds.DELETE
+            else:
+                yield from _changes(step, old[index], new[index])
+    elif old != new:
+        yield path, kinds.UPDATE

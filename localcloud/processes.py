@@ -1,0 +1,289 @@
+"""The containers of a group as processes under supervisord, each group in a folder of its own.
+
+supervisord starts and restarts them and keeps their logs; `localcloud.prober` runs beside them
+as one more program and does what Azure does with probes.
+"""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from localcloud.plugins.base import Refused
+
+PROBER = "_prober"
+START_TIMEOUT_SECONDS = 60
+_SOCKET_PATH_LIMIT = 100
+"""Bytes of a Unix socket's path, 108 in Linux, less what supervisord appends while it binds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A question put to a container again and again: GET `url`, or run `command`."""
+
+    url: str | None
+    command: list[str]
+    initial_delay_seconds: int
+    period_seconds: int
+    timeout_seconds: int
+    failure_threshold: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A process to run, in this machine's terms."""
+
+    name: str
+    command: list[str]
+    environment: dict[str, str]
+    search_path: list[Path]
+    scratch: Path
+    restart_policy: str
+    """`Always`, `OnFailure` or `Never`."""
+    liveness: Probe | None = None
+    readiness: Probe | None = None
+    ports: list[int] = field(default_factory=list)
+
+
+class Group:
+    """A folder with supervisord's files, and what can be done with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._socket = folder / "supervisor.sock"
+        self._pid_file = folder / "supervisord.pid"
+
+    @property
+    def was_started(self) -> bool:
+        return (self.folder / "supervisord.conf").exists()
+
+    @property
+    def is_running(self) -> bool:
+        pid = self._pid()
+        return pid is not None and _is_supervisord(pid)
+
+    def log(self, container: str) -> Path:
+        return self.folder / "logs" / f"{container}.log"
+
+    def start(self, containers: list[Container]) -> None:
+        """Start the containers and wait until each is ready.
+
+        Raises:
+            Refused: if one does not get ready; the end of its log is in the message.
+        """
+        if len(str(self._socket)) > _SOCKET_PATH_LIMIT:
+            raise Refused(
+                f"{self._socket} is too long a path for a socket ({len(str(self._socket))} "
+                f"characters, at most {_SOCKET_PATH_LIMIT}); clone the project into a folder with "
+                "a shorter path"
+            )
+        for container in containers:
+            for port in container.ports:
+                require_free_port(port)
+        self._write_configuration(containers)
+        subprocess.run(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"],
+            cwd=self.folder,
+            # The containers see nothing of the environment of whoever deploys.
+            env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": _project_root()},
+            check=True,
+        )
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        for container in containers:
+            self._await_ready(container, deadline)
+
+    def stop(self) -> None:
+        """Stop all processes of the group; nothing happens if none runs."""
+        pid = self._pid()
+        if pid is None or not _is_supervisord(pid):
+            return
+        with contextlib.suppress(OSError, Fault):
+            self._supervisor().supervisor.shutdown()
+        if not _wait_for_end(pid, 15):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            _wait_for_end(pid, 5)
+
+    def remove(self) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Each container's state as Azure shows it; none when nothing runs."""
+        if not self.is_running:
+            return {}
+        return {
+            info["name"]: {
+                "state": "Running" if info["statename"] == "RUNNING" else "Terminated",
+                "startTime": datetime.fromtimestamp(info["start"], UTC).isoformat(),
+            }
+            for info in self._supervisor().supervisor.getAllProcessInfo()
+            if info["name"] != PROBER
+        }
+
+    def restart(self, container: str) -> None:
+        supervisor = self._supervisor().supervisor
+        with contextlib.suppress(Fault):
+            supervisor.stopProcess(container)
+        supervisor.startProcess(container)
+
+    def _supervisor(self) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        return ServerProxy("http://localhost", transport=transport)
+
+    def _pid(self) -> int | None:
+        try:
+            return int(self._pid_file.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def _write_configuration(self, containers: list[Container]) -> None:
+        for folder in (self.folder, self.folder / "logs", *(c.scratch for c in containers)):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        config = configparser.RawConfigParser()
+        config["unix_http_server"] = {"file": str(self._socket), "chmod": "0700"}
+        config["supervisord"] = {
+            "directory": str(self.folder),
+            "logfile": str(self.folder / "supervisord.log"),
+            "pidfile": str(self._pid_file),
+            "childlogdir": str(self.folder / "logs"),
+            "silent": "true",
+            "minfds": "4096",
+        }
+        if os.geteuid() == 0:
+            config["supervisord"]["user"] = "root"  # else it warns at every start
+        config["supervisorctl"] = {"serverurl": f"unix://{self._socket}"}
+        config["rpcinterface:supervisor"] = {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+        }
+        for container in containers:
+            restart = {"Always": "true", "OnFailure": "unexpected", "Never": "false"}
+            config[f"program:{container.name}"] = {
+                **self._program(container.command, container.name),
+                "environment": _environment(container),
+                "autorestart": restart[container.restart_policy],
+                "startretries": "1000",
+            }
+        config[f"program:{PROBER}"] = {
+            **self._program([sys.executable, "-m", "localcloud.prober", "probes.json"], PROBER),
+            "autorestart": "true",
+        }
+        probes = {
+            container.name: {
+                kind: asdict(probe)
+                for kind in ("liveness", "readiness")
+                if (probe := getattr(container, kind))
+            }
+            for container in containers
+        }
+        (self.folder / "probes.json").write_text(json.dumps(probes))
+        with open(self.folder / "supervisord.conf", "w") as file:
+            config.write(file)
+
+    def _program(self, command: list[str], name: str) -> dict[str, str]:
+        return {
+            "command": shlex.join(command).replace("%", "%%"),
+            "redirect_stderr": "true",
+            "stdout_logfile": str(self.log(name)),
+            "stdout_logfile_maxbytes": "4MB",  # as much as Azure keeps of a running container
+            "stdout_logfile_backups": "1",
+            "stopasgroup": "true",
+            "killasgroup": "true",
+            "stopwaitsecs": "10",
+        }
+
+    def _await_ready(self, container: Container, deadline: float) -> None:
+        from localcloud.prober import succeeds  # noqa: PLC0415  it imports this module
+
+        probe = container.readiness
+        while True:
+            state = self.states().get(container.name, {"state": "Terminated"})
+            if state["state"] == "Running" and (probe is None or succeeds(probe)):
+                return
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        log = self.log(container.name)
+        tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
+        self.stop()
+        raise Refused(
+            f"container '{container.name}' was not ready after {START_TIMEOUT_SECONDS} seconds. "
+            "The end of its log:\n  " + "\n  ".join(tail or ["(nothing)"])
+        )
+
+
+def require_free_port(port: int, key: str = "") -> None:
+    """Make sure that nothing listens on a port of this machine.
+
+    Raises:
+        Refused: naming the port, the key that sets it and a free one.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except PermissionError:
+            raise Refused(
+                f"{key or 'port'}: {port} may not be bound by this user; it takes a port from "
+                f"1024 up. Type: pulumi config set {key or 'endpointPort'} {_free_port()}"
+            ) from None
+        except OSError:
+            raise Refused(
+                f"{key or 'port'}: {port} is taken on this machine (`ss -ltnp` shows by whom); it "
+                f"takes a port that is free. Type: pulumi config set {key or 'endpointPort'} "
+                f"{_free_port()}, or stop the other program"
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment(container: Container) -> str:
+    path = ":".join([*map(str, container.search_path), os.environ["PATH"]])
+    # The prober needs the project on its path; a container must not see it.
+    variables = {**container.environment, "PATH": path, "PYTHONPATH": ""}
+
+    def quoted(value: str) -> str:
+        return '"' + value.replace("%", "%%").replace('"', '\\"') + '"'
+
+    return ",".join(f"{name}={quoted(value)}" for name, value in variables.items())
+
+
+def _project_root() -> str:
+    return str(Path(__file__).resolve().parent.parent)
+
+
+def _is_supervisord(pid: int) -> bool:
+    """Whether a process is a supervisord: after a crash its number may be somebody else's."""
+    try:
+        return b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _wait_for_end(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not _is_supervisord(pid):
+            return True
+        time.sleep(0.05)
+    return False

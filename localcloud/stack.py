@@ -1,0 +1,247 @@
+"""One stack on this machine: the real engine, the repository's program, stand-ins attached.
+
+The engine finds the stand-ins through PULUMI_DEBUG_PROVIDERS, its way of attaching to a plugin
+that is already running; they run in this process, so nothing has to be started or stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pulumi import automation
+
+from localcloud.azure.cloud import Cloud, Record
+from localcloud.azure.container_groups import ContainerGroups
+from localcloud.azure.registry import RegistryServers
+from localcloud.home import PROJECT, Home
+from localcloud.plugins.azure_native import AzureNative
+from localcloud.plugins.base import Plugin, Refused, serve
+from localcloud.plugins.docker import Docker
+from localcloud.plugins.random import Random
+from localcloud.plugins.tls import Tls
+from localcloud.processes import require_free_port
+
+PROJECT_NAME = "mtls-model-endpoint"
+_CONTAINER_GROUP = "azure-native:containerinstance:ContainerGroup"
+
+
+def program() -> None:
+    """The program that deploys to Azure, as it stands in the repository."""
+    if str(PROJECT) not in sys.path:
+        sys.path.insert(0, str(PROJECT))
+    runpy.run_path(str(PROJECT / "__main__.py"), run_name="__main__")
+
+
+class LocalStack:
+    """What `pulumi` does to a stack, against this machine. Use `opened`."""
+
+    def __init__(
+        self,
+        stack: automation.Stack,
+        home: Home,
+        cloud: Cloud,
+        groups: ContainerGroups,
+        config: dict[str, Any],
+    ) -> None:
+        self.stack = stack
+        self.home = home
+        self.cloud = cloud
+        self.groups = groups
+        self.config = config
+
+    def container_groups(self) -> list[Record]:
+        return [r for r in self.cloud.all(_CONTAINER_GROUP) if r.stack == self.stack.name]
+
+    def up(self, **options: Any) -> automation.UpResult:
+        """Deploy; containers that an outage stopped are started first."""
+        self._require_free_ports()
+        for record in self.container_groups():
+            self.groups.resume(record)
+        return self.stack.up(**options)
+
+    def remove(self) -> None:
+        """Forget an empty stack and what is left of its folders."""
+        for record in self.container_groups():
+            self.groups.remove(record)
+        self.stack.workspace.remove_stack(self.stack.name)
+        with self.cloud.changing() as records:
+            for key in [k for k, r in records.items() if r.stack == self.stack.name]:
+                del records[key]
+        shutil.rmtree(self.home.work_folder(self.stack.name))
+        shutil.rmtree(self.home.bundles, ignore_errors=True)
+
+    def forget_leftovers(self) -> None:
+        """After a run that was cut short: what the engine does not know of has to go.
+
+        The engine's own lock and its pending operations are cleared too; nobody else can hold
+        them, because the home is ours.
+        """
+        self.stack.cancel()
+        self.stack.refresh(clear_pending_creates=True, color="never")
+        exported = self.stack.export_stack().deployment or {}
+        known = {str(r.get("id", "")).lower() for r in exported.get("resources", [])}
+        for record in self.container_groups():
+            if record.id.lower() not in known:
+                self.groups.remove(record)
+        with self.cloud.changing() as records:
+            mine = [k for k, r in records.items() if r.stack == self.stack.name]
+            for key in mine:
+                if key not in known:
+                    del records[key]
+
+    def _require_free_ports(self) -> None:
+        if any(self.groups.group(record).is_running for record in self.container_groups()):
+            return
+        keys = ["modelPort"]
+        if self.config.get("tls") != "none":
+            keys += ["endpointPort", "healthPort"]
+        for key in keys:
+            require_free_port(int(self.config[key]), key)
+
+
+@contextmanager
+def opened(
+    name: str,
+    *,
+    home: Home | None = None,
+    config: dict[str, Any] | None = None,
+    records_only: bool = False,
+    run: Callable[[], None] = program,
+    say: Callable[[str], None] = print,
+) -> Iterator[LocalStack]:
+    """Open a stack for as long as the block lasts.
+
+    Args:
+        name: of a committed `Pulumi.<name>.yaml`.
+        home: where everything is kept; `.local/` unless said otherwise.
+        config: values on top of the stack file's, as `pulumi config set` would leave them.
+        records_only: check and remember, but build nothing and start no containers.
+        run: the program, the repository's unless said otherwise.
+        say: takes a line of progress.
+
+    Raises:
+        Refused: if there is no such stack file, or another run is under way.
+    """
+    home = home or Home()
+    require_pulumi()
+    if not (PROJECT / f"Pulumi.{name}.yaml").exists():
+        stacks = ", ".join(sorted(p.name.split(".")[1] for p in PROJECT.glob("Pulumi.*.yaml")))
+        raise Refused(f"there is no Pulumi.{name}.yaml; the stacks are {stacks}")
+    with home.locked() as was_cut_short, ExitStack() as closing:
+        values = _write_project(home, name, config or {})
+        cloud = Cloud(home.cloud_file)
+        groups = ContainerGroups(cloud, home.groups, records_only=records_only)
+        registries = RegistryServers(cloud, home.registry_folder)
+        closing.callback(registries.stop_all)
+        registries.start_all()
+        plugins: list[Plugin] = [
+            AzureNative(cloud, values["azure-native:location"], groups, registries),
+            Docker(cloud, PROJECT, home.images, say, records_only=records_only),
+        ]
+        plugins += [p for p in (Tls(), Random()) if not _use_installed(p.name, home)]
+        ports = {}
+        for plugin in plugins:
+            server, ports[plugin.name] = serve(plugin)
+            closing.callback(server.stop, grace=None)
+        environment = {
+            **home.engine_environment(),
+            "PULUMI_DEBUG_PROVIDERS": ",".join(f"{n}:{p}" for n, p in ports.items()),
+        }
+        closing.enter_context(
+            _environment(
+                SSL_CERT_FILE=str(registries.certificate),
+                PATH=f"{Path(__file__).parent / 'bin'}:{os.environ['PATH']}",
+                TMPDIR=str(home.temporary),
+            )
+        )
+        stack = automation.create_or_select_stack(
+            name,
+            project_name=PROJECT_NAME,
+            program=run,
+            opts=automation.LocalWorkspaceOptions(
+                work_dir=str(home.work_folder(name)),
+                env_vars=environment,
+                pulumi_home=environment["PULUMI_HOME"],
+            ),
+        )
+        local = LocalStack(stack, home, cloud, groups, values)
+        if was_cut_short:
+            say("The last run was cut short; putting in order what it left.")
+            local.forget_leftovers()
+        yield local
+
+
+def require_pulumi() -> None:
+    """Make sure that there is an engine to run."""
+    if shutil.which("pulumi") is None:
+        raise Refused("pulumi is not on PATH; type `make up`, which installs it below .local/")
+
+
+def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Copy the project and the stack file to where the engine may write; returns all values.
+
+    The engine puts a salt for the stack's secrets into the stack file: the committed one stays
+    as it is.
+    """
+    folder = home.work_folder(name)
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    stack_file = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())
+    target = folder / f"Pulumi.{name}.yaml"
+    written = yaml.safe_load(target.read_text()) if target.exists() else {}
+    for key in ("encryptionsalt", "secretsprovider"):
+        if key in written:
+            stack_file[key] = written[key]
+    for key, value in config.items():
+        qualified = key if ":" in key else f"{PROJECT_NAME}:{key}"
+        if value is None:
+            stack_file["config"].pop(qualified, None)
+        else:
+            stack_file["config"][qualified] = value
+    shutil.copy(PROJECT / "Pulumi.yaml", folder / "Pulumi.yaml")
+    target.write_text(yaml.safe_dump(stack_file))
+    defaults = {k: v["default"] for k, v in project["config"].items() if "default" in v}
+    given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in stack_file["config"].items()}
+    return {**defaults, "azure-native:location": "", **given}
+
+
+def _use_installed(name: str, home: Home) -> bool:
+    """Whether the user has the real plugin, of the SDK's version; if so the engine is shown it."""
+    folder = f"resource-{name}-v{version(f'pulumi-{name}')}"
+    pulumi_home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    installed = pulumi_home / "plugins" / folder
+    if not (installed / f"pulumi-resource-{name}").exists():
+        return False
+    link = Path(home.engine_environment()["PULUMI_HOME"]) / "plugins" / folder
+    link.parent.mkdir(exist_ok=True)
+    if not link.exists():
+        link.symlink_to(installed)
+    return True
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def plain(outputs: automation.OutputMap) -> dict[str, Any]:
+    """Outputs as the values they hold, secret or not."""
+    return dict(json.loads(json.dumps({name: output.value for name, output in outputs.items()})))

@@ -1,0 +1,68 @@
+#!/bin/sh
+# Install the model server and its model under ${DESTDIR:-}/opt/model-server:
+#   bin/model-server  venv/  model/<version>/model.onnx  model_server/
+# The Dockerfile runs it; run by hand it makes the same tree anywhere. The tree can be moved, this
+# directory is never written to, and `uv` must be on PATH.
+set -eu
+
+fail() {
+  echo "build.sh: $1" >&2
+  exit 1
+}
+
+source=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
+command -v uv >/dev/null || fail "uv is not on PATH; install it (https://docs.astral.sh/uv/) and try again."
+python=$(python3 -c 'import sys; print(sys.executable)') || fail "python3 is not on PATH."
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+# Copies, because hard links neither cross file systems nor stay the image's own.
+export UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+export PYTHONDONTWRITEBYTECODE=1
+unset VIRTUAL_ENV PYTHONPATH PYTHONHOME UV_PROJECT UV_WORKING_DIR
+
+# install <directory> <uv sync option>...: the locked packages, exactly, as a virtual environment.
+install() {
+  directory=$1
+  shift
+  UV_PROJECT_ENVIRONMENT=$directory \
+    uv sync --quiet --project "$source" --python "$python" --frozen "$@"
+}
+
+mkdir -p "${DESTDIR:-/}"
+root=$(CDPATH='' cd -- "${DESTDIR:-/}" && pwd -P)
+target=${root%/}/opt/model-server
+rm -rf "$target"
+mkdir -p "$target/bin" "$target/model"
+
+if [ -d "$source/model" ]; then
+  echo "build.sh: taking the model from model/"
+  cp -R "$source/model/." "$target/model/"
+else
+  echo "build.sh: training the model"
+  install "$work/venv" --only-group train
+  "$work/venv/bin/python" -P "$source/train.py" "$target/model"
+fi
+set -- "$target"/model/*/model.onnx
+[ -f "$1" ] || fail "there is no <version>/model.onnx: write one from train.py, or put one into model/."
+
+echo "build.sh: installing the server"
+install "$target/venv" --no-dev --compile-bytecode
+cp -R "$source/model_server" "$target/model_server"
+rm -rf "$target/model_server/__pycache__"
+"$target/venv/bin/python" -m compileall -q "$target/model_server"
+
+cat >"$target/bin/model-server" <<'WRAPPER'
+#!/bin/sh
+# Start the server that lies beside this file, wherever the tree was put.
+home=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
+export PYTHONPATH="$home" PYTHONDONTWRITEBYTECODE=1
+exec "$home/venv/bin/python" -P -m model_server "$@"
+WRAPPER
+chmod 755 "$target/bin/model-server"
+
+echo "build.sh: checking that the model can be served"
+env -i PATH="$PATH" "$target/bin/model-server" --check
+echo "build.sh: done, $target"

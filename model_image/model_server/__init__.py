@@ -1,0 +1,6 @@
+"""Serves every version of one ONNX model over TensorFlow Serving's REST contract.
+
+Owns: the HTTP contract, the checks on what comes in, and the request log. Does not own: who may
+call (the nginx sidecar checks that, and says who it was in `X-Client-Name`) and how the model was
+made (`train.py`).
+"""

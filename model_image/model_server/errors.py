@@ -1,0 +1,19 @@
+"""The two ways to say no: to the caller, and to whoever started the server."""
+
+
+class RequestError(Exception):
+    """Answered as `{"error": sentence}` with `status`."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class StartError(Exception):
+    """The server cannot start; its text is the one sentence the operator reads."""
+
+
+def quoted(text: str) -> str:
+    """What a caller sent, short enough to repeat in a sentence."""
+    return repr(text if len(text) <= 60 else text[:60] + "...")

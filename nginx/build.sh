@@ -1,0 +1,17 @@
+#!/bin/sh
+# What the sidecar's Dockerfile runs, and what the local cloud runs with DESTDIR set to the
+# image's root folder.
+set -eu
+
+if ! nginx=$(command -v nginx); then
+    echo "nginx/build.sh: no nginx on PATH: type make up, or install Debian's package nginx" >&2
+    exit 1
+fi
+if [ -n "${DESTDIR:-}" ]; then
+    mkdir -p "$DESTDIR/usr/sbin"
+    ln -sfn "$nginx" "$DESTDIR/usr/sbin/nginx"
+else
+    # The default site and the entrypoint's tuning scripts: nothing of ours uses them.
+    rm -rf /etc/nginx/conf.d /docker-entrypoint.d
+fi
+"$nginx" -v

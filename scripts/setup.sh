@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# setup.sh [python] [nginx] [pulumi]: makes sure that these are there. Everything goes below .local/
+# and .venv/; what is there already costs a few hundredths of a second.
+. "$(dirname "$0")/lib.sh"
+
+# Two `make` at once in one clone must not build the same thing twice.
+if command -v flock >/dev/null; then
+  exec 9>"$LOCAL/setup.lock"
+  flock --nonblock 9 || { say "Waiting for another setup in this clone ..." && flock 9; }
+fi
+
+for step in "$@"; do
+  case $step in
+    python | nginx | pulumi) "scripts/setup_$step.sh" ;;
+    *) fail "setup.sh knows python, nginx and pulumi, not '$step'." ;;
+  esac
+done

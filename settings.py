@@ -1,0 +1,346 @@
+"""The stack file, checked: the only reader of `pulumi.Config`.
+
+Every value is checked here, before the first resource is registered, so that nothing is ever
+half made because of a typing mistake. A refused value is reported with its key, what was given,
+what is allowed and the command that sets a good one; all refusals are reported together.
+
+Limits of Azure Container Instances and naming rules are Microsoft's:
+https://learn.microsoft.com/azure/container-instances/container-instances-resource-and-quota-limits
+https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+import pulumi
+from pydantic import Field, ValidationError, model_validator
+
+from refusals import Rule, Section, refusal, sentence
+
+ROOT = Path(__file__).resolve().parent
+
+KeyAlgorithm = Literal["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"]
+
+
+class SettingsError(pulumi.RunError):
+    """The stack file holds values that cannot be deployed; one sentence for each."""
+
+
+Port = Annotated[
+    int, Field(ge=1, le=65535), Rule("a TCP port from 1 to 65535 that no other key uses", "8501")
+]
+Days = Annotated[int, Field(ge=1, le=36500), Rule("a whole number of days from 1 to 36500", "365")]
+ClientName = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"),
+    Rule(
+        "a name of 1 to 64 lower-case letters, digits, '.', '_' or '-' that begins and ends with "
+        "a letter or digit (it becomes the certificate's common name and a folder's name)",
+        "billing",
+    ),
+]
+DnsName = Annotated[
+    str,
+    Field(
+        max_length=253,
+        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$",
+    ),
+    Rule("a DNS name in lower case, without scheme, port or wildcard", "model.example.com"),
+]
+
+
+class ContainerResources(Section):
+    """What a container asks of Azure, and what it may use at most."""
+
+    cpu: Annotated[
+        float, Field(gt=0, le=31), Rule("a number of CPUs above 0, at most 31 for the group", "1")
+    ]
+    memory_in_gb: Annotated[
+        float,
+        Field(gt=0, le=240, alias="memoryInGB"),
+        Rule("memory in GB above 0, at most 240 for the group", "1.5"),
+    ]
+
+
+class GroupResources(Section):
+    """CPU and memory of the two containers of the group."""
+
+    model: ContainerResources = ContainerResources(cpu=1, memoryInGB=1.5)
+    sidecar: ContainerResources = ContainerResources(cpu=0.5, memoryInGB=0.5)
+
+
+class ModelImage(Section):
+    """The model's image: built from a folder of this project, or a prebuilt public one."""
+
+    context: Annotated[
+        str, Rule("a folder of this project that holds a Dockerfile", "model_image")
+    ] = "model_image"
+    build_args: Annotated[
+        dict[str, str], Rule("build arguments of its Dockerfile, name to text", "{}")
+    ] = {}
+    ref: Annotated[
+        str | None,
+        Field(pattern=r"^[^\s@/]+(/[^\s@/]+)*@sha256:[0-9a-f]{64}$"),
+        Rule(
+            "an image by digest (a tag can change under a running stack)",
+            "registry.example.com/model@sha256:<64 hex digits>",
+        ),
+    ] = None
+
+    def probe_path(self, kind: Literal["live", "ready"], model_name: str) -> str:
+        """Where the platform asks whether the model server is alive, or ready for requests.
+
+        The status of the model is all that every server of the contract has; ours can be alive
+        while it has no model yet.
+        """
+        return f"/v1/models/{model_name}" if self.ref else f"/health/{kind}"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        unused = self.model_fields_set - {"ref"} if self.ref is not None else ()
+        for field in sorted(unused):
+            key = f"modelImage.{type(self).model_fields[field].alias}"
+            raise refusal(
+                key,
+                getattr(self, field),
+                "nothing when modelImage.ref names a prebuilt image",
+                f"pulumi config rm --path {key}",
+            )
+        return self
+
+
+class Client(Section):
+    """Someone who may call the endpoint."""
+
+    name: ClientName
+
+
+class ValidityDays(Section):
+    """For how many days a certificate is valid, by its role."""
+
+    ca: Days = 3650
+    server: Days = 365
+    client: Days = 365
+
+
+class Certificates(Section):
+    """How certificates are made."""
+
+    key_algorithm: Annotated[
+        KeyAlgorithm, Rule("one of " + ", ".join(get_args(KeyAlgorithm)), "ECDSA-P256")
+    ] = "ECDSA-P256"
+    validity_days: ValidityDays = ValidityDays()
+
+    @model_validator(mode="after")
+    def _leaves_end_before_their_ca(self) -> Self:
+        for role in ("server", "client"):
+            days = getattr(self.validity_days, role)
+            if days > self.validity_days.ca:
+                raise refusal(
+                    f"certificates.validityDays.{role}",
+                    days,
+                    "at most the validity of the CA, certificates.validityDays.ca = "
+                    f"{self.validity_days.ca}: a certificate is worth nothing after its CA's end",
+                    f"pulumi config set --path certificates.validityDays.{role} "
+                    f"{min(365, self.validity_days.ca)}",
+                )
+        return self
+
+
+class StackSettings(Section):
+    """Everything a stack file says."""
+
+    location: Annotated[
+        str,
+        Field(alias="azure-native:location", pattern=r"^[A-Za-z][A-Za-z0-9 ]+$"),
+        Rule("an Azure region", "westeurope"),
+    ]
+    environment: Annotated[
+        Literal["dev", "test", "prod"], Rule("one of dev, test, prod", "dev")
+    ] = "dev"
+    tls: Annotated[Literal["mtls", "none"], Rule("one of mtls, none", "mtls")] = "mtls"
+    model_name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$"),
+        Rule("1 to 48 letters, digits, '_' or '-' (it is part of the URL)", "demo"),
+    ]
+    model_image: ModelImage = ModelImage()
+    model_port: Port = 8501
+    endpoint_port: Port = 443
+    health_port: Port = 8502
+    dns_label: Annotated[
+        str,
+        Field(pattern=r"^[a-z]([a-z0-9-]{0,54}[a-z0-9])?$"),
+        Rule(
+            "1 to 56 lower-case letters, digits or '-', beginning with a letter and not ending "
+            "with '-' (seven more characters make it unique; Azure takes 63)",
+            "model-dev",
+        ),
+    ]
+    server_names: Annotated[
+        tuple[DnsName, ...], Rule("a list of DNS names", '["model.example.com"]')
+    ] = ()
+    resources: GroupResources = GroupResources()
+    max_request_body_in_mb: Annotated[
+        int,
+        Field(alias="maxRequestBodyInMB", ge=1, le=64),
+        Rule("a whole number of MB from 1 to 64 (bodies are held in memory)", "8"),
+    ] = 8
+    clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", '[{"name": "billing"}]')]
+    certificates: Certificates = Certificates()
+    registry_sku: Annotated[
+        Literal["Basic", "Standard", "Premium"], Rule("one of Basic, Standard, Premium", "Basic")
+    ] = "Basic"
+    log_retention_days: Annotated[
+        int, Field(ge=30, le=730), Rule("a whole number of days from 30 to 730", "30")
+    ] = 30
+    tags: Annotated[
+        dict[
+            Annotated[str, Field(max_length=512, pattern=r"^[^<>%&\\?/]+$")],
+            Annotated[str, Field(max_length=256)],
+        ],
+        Field(max_length=40),
+        Rule(
+            "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256",
+            '{"costCentre": "42"}',
+        ),
+    ] = {}
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read and check this stack's config.
+
+        Raises:
+            SettingsError: with one sentence for each value that cannot be deployed.
+        """
+        project = pulumi.get_project()
+        given = {
+            key.removeprefix(f"{project}:"): _parse(value)
+            for key, value in {
+                **pulumi.runtime.config.get_config_env(),
+                **pulumi.runtime.config.CONFIG.get(),
+            }.items()
+            if key.startswith(f"{project}:") or key == "azure-native:location"
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            sentences = dict.fromkeys(sentence(cls, e) for e in error.errors())
+            raise SettingsError(
+                f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  " + "\n  ".join(sentences)
+            ) from None
+
+    @property
+    def all_tags(self) -> dict[str, str]:
+        """The stack file's tags, and where a resource comes from."""
+        return {
+            **self.tags,
+            "project": pulumi.get_project(),
+            "stack": pulumi.get_stack(),
+            "environment": self.environment,
+        }
+
+    @property
+    def builds_images(self) -> bool:
+        """Whether a deployment has to build anything."""
+        return self.tls == "mtls" or self.model_image.ref is None
+
+    @property
+    def region(self) -> str:
+        """The region's programmatic name, as it stands in a FQDN: `westeurope`."""
+        return self.location.replace(" ", "").lower()
+
+    @model_validator(mode="after")
+    def _ports_are_distinct(self) -> Self:
+        ports = {
+            "modelPort": self.model_port,
+            "endpointPort": self.endpoint_port,
+            "healthPort": self.health_port,
+        }
+        taken: dict[int, str] = {}
+        for key, port in ports.items():
+            if port in taken:
+                free = next(p for p in range(8501, 8600) if p not in ports.values())
+                raise refusal(
+                    key,
+                    port,
+                    f"a port that no other key uses ({taken[port]} has it: the containers of a "
+                    "group share their ports)",
+                    f"pulumi config set {key} {free}",
+                )
+            taken[port] = key
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        _no_duplicates("clients", [c.name for c in self.clients])
+        _no_duplicates("serverNames", self.server_names)
+        return self
+
+    @model_validator(mode="after")
+    def _group_fits_azure(self) -> Self:
+        both = (self.resources.model, self.resources.sidecar)
+        containers = both if self.tls == "mtls" else both[:1]
+        for key, unit, total, least, most in (
+            ("cpu", "CPU", sum(c.cpu for c in containers), 1, 31),
+            ("memoryInGB", "GB", sum(c.memory_in_gb for c in containers), 1, 240),
+        ):
+            if not least <= total <= most:
+                raise refusal(
+                    f"resources.*.{key}",
+                    total,
+                    f"{least} to {most} {unit} for the containers of the group together",
+                    f"pulumi config set --path resources.model.{key} {least}",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _production_is_never_without_tls(self) -> Self:
+        if self.environment == "prod" and self.tls == "none":
+            raise refusal(
+                "tls",
+                "none",
+                "mtls when environment is prod (plain HTTP is for throw-away trials)",
+                "pulumi config set tls mtls",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _model_folder_can_be_built(self) -> Self:
+        if self.model_image.ref is None:
+            folder = ROOT / self.model_image.context
+            if not (folder / "Dockerfile").is_file():
+                raise refusal(
+                    "modelImage.context",
+                    self.model_image.context,
+                    f"a folder with a Dockerfile, and {folder / 'Dockerfile'} does not exist",
+                    "pulumi config set --path modelImage.context model_image",
+                )
+        return self
+
+
+def _no_duplicates(key: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            raise refusal(
+                f"{key}[{index}]",
+                name,
+                "each name once",
+                f"pulumi config rm --path '{key}[{index}]'",
+            )
+        seen.add(name)
+
+
+def _parse(value: str) -> Any:
+    """Lists and objects come from the engine as JSON, everything else as text."""
+    if value[:1] in "[{":
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value

@@ -1,0 +1,66 @@
+"""Models the demo is not: run in the `train` environment, `make_models.py <directory>`."""
+
+import sys
+from pathlib import Path
+
+import onnx  # type: ignore[import-not-found]  # it is in the image's environments only
+from onnx import TensorProto, helper
+
+
+def save(path: Path, nodes: list[object], inputs: list[object], outputs: list[object]) -> None:
+    graph = helper.make_graph(nodes, "test", inputs, outputs)
+    opset = [helper.make_opsetid("", 21)]
+    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
+    onnx.checker.check_model(model, full_check=True)
+    path.parent.mkdir(parents=True)
+    onnx.save(model, path)
+
+
+def main(directory: Path) -> None:
+    tensor, node = helper.make_tensor_value_info, helper.make_node
+    count = tensor("count", TensorProto.INT64, ["batch"])
+    flag = tensor("flag", TensorProto.BOOL, ["batch"])
+
+    # Two inputs, two outputs; the newer version turns the flag round.
+    for version, operation in ((2, "Identity"), (10, "Not")):
+        save(
+            directory / "pair" / str(version) / "model.onnx",
+            [node("Add", ["count", "count"], ["double"]), node(operation, ["flag"], ["answer"])],
+            [count, flag],
+            [
+                tensor("double", TensorProto.INT64, ["batch"]),
+                tensor("answer", TensorProto.BOOL, ["batch"]),
+            ],
+        )
+    # Text in, text out.
+    save(
+        directory / "words" / "1" / "model.onnx",
+        [node("Identity", ["word"], ["same"])],
+        [tensor("word", TensorProto.STRING, ["batch"])],
+        [tensor("same", TensorProto.STRING, ["batch"])],
+    )
+    # One number for the whole batch.
+    save(
+        directory / "total" / "1" / "model.onnx",
+        [node("ReduceSum", ["x"], ["sum"], keepdims=0)],
+        [tensor("x", TensorProto.FLOAT, ["batch"])],
+        [tensor("sum", TensorProto.FLOAT, [])],
+    )
+    # The dimensions fit the declaration, but not the multiplication.
+    save(
+        directory / "square" / "1" / "model.onnx",
+        [node("MatMul", ["x", "x"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, ["n", "m"])],
+        [tensor("y", TensorProto.FLOAT, ["n", "m"])],
+    )
+    # An output that JSON cannot carry.
+    save(
+        directory / "sequence" / "1" / "model.onnx",
+        [node("SequenceConstruct", ["count"], ["list"])],
+        [count],
+        [helper.make_tensor_sequence_value_info("list", TensorProto.INT64, ["batch"])],
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,164 @@
+"""The image: what build.sh installs, how its command starts and stops, and how it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.model_image.conftest import BuildImage, StartServer
+
+
+def _files(directory: Path) -> dict[Path, int]:
+    return {path: path.lstat().st_mtime_ns for path in directory.rglob("*")}
+
+
+def _one_sentence(stderr: str) -> str:
+    """What the operator reads; a traceback has more lines."""
+    (line,) = stderr.splitlines()
+    return line
+
+
+def test_the_image_holds_the_server_and_no_build_tools(image: Path) -> None:
+    assert {path.name for path in image.iterdir()} == {"bin", "venv", "model", "model_server"}
+    assert os.access(image / "bin" / "model-server", os.X_OK)
+    assert (image / "model" / "1" / "model.onnx").is_file()
+    packages = {path.name for path in image.glob("venv/lib/python3*/site-packages/*")}
+    assert "onnxruntime" in packages
+    assert not {"onnx", "mypy", "pip", "pytest"} & packages
+
+
+def test_the_image_has_its_bytecode(image: Path) -> None:
+    """A container's file system is read by a user who cannot write, at every start."""
+    assert list((image / "model_server").glob("__pycache__/api.*.pyc"))
+    assert list(image.glob("venv/lib/python3*/site-packages/fastapi/__pycache__/routing.*.pyc"))
+
+
+def test_a_model_of_ones_own_is_taken_instead_of_training(
+    image: Path, source_copy: Path, build_image: BuildImage, start_server: StartServer
+) -> None:
+    shutil.copytree(image / "model" / "1", source_copy / "model" / "3")
+    (source_copy / "train.py").write_text("raise SystemExit('trained all the same')")
+    before = _files(source_copy)
+    destination = source_copy.parent / "with space"
+    for given in (destination, Path(os.path.relpath(destination))):  # the second over the first
+        built = build_image(source_copy, given)
+        assert built.returncode == 0, built.stderr
+    assert _files(source_copy) == before, "the source directory was written to"
+
+    moved = destination.rename(source_copy.parent / "moved") / "opt" / "model-server"
+    assert [path.name for path in (moved / "model").iterdir()] == ["3"]
+    link = source_copy.parent / "link"
+    link.symlink_to(moved / "bin" / "model-server")
+    server = start_server(command=[str(link)])
+    server.wait_until("/health/ready", 200)
+    response = httpx.post(
+        server.url + "/v1/models/model/versions/3:predict", json={"instances": [[10.0]]}
+    )
+    assert response.json() == {"predictions": [[19.0]]}
+
+
+def test_a_training_that_leaves_no_model_fails_the_build(
+    source_copy: Path, build_image: BuildImage, tmp_path: Path
+) -> None:
+    (source_copy / "train.py").write_text("")
+    built = build_image(source_copy, tmp_path / "image")
+    assert built.returncode == 1
+    assert "there is no <version>/model.onnx" in _one_sentence(built.stderr)
+
+
+def test_a_model_that_cannot_be_served_fails_the_build(
+    source_copy: Path, build_image: BuildImage, tmp_path: Path, other_models: Path
+) -> None:
+    shutil.copytree(other_models / "sequence", source_copy / "model")
+    built = build_image(source_copy, tmp_path / "image")
+    assert built.returncode == 1
+    assert "which JSON cannot carry; export the model with" in _one_sentence(built.stderr)
+
+
+@pytest.mark.parametrize(
+    ("content", "environment", "about"),
+    [
+        ({}, {}, "No model under {path}: expected {path}/<version>/model.onnx"),
+        ({"latest/model.onnx": b"x"}, {}, "No model under {path}"),
+        ({"1/model.pb": b"x"}, {}, "No model under {path}"),
+        ({"1/model.onnx": b"x"}, {}, "{path}/1/model.onnx is not a model that can be run"),
+        ({}, {"MODEL_NAME": "a/b"}, "MODEL_NAME is 'a/b'; it is part of the URL"),
+        ({}, {"PORT": "http"}, "PORT is 'http'; set it to a number from 1 to 65535"),
+        ({}, {"PORT": "65536"}, "PORT is '65536'; set it"),
+    ],
+)
+def test_a_start_that_cannot_work_ends_with_one_sentence(
+    start_server: StartServer,
+    tmp_path: Path,
+    content: dict[str, bytes],
+    environment: dict[str, str],
+    about: str,
+) -> None:
+    models = tmp_path / "models"
+    models.mkdir()
+    for name, data in content.items():
+        (models / name).parent.mkdir()
+        (models / name).write_bytes(data)
+    server = start_server(**{"MODEL_PATH": str(models), **environment})
+    assert server.process.wait(timeout=20) == 1
+    assert about.format(path=models) in _one_sentence(server.stderr.read_text())
+    assert server.stdout.read_text() == ""
+
+
+def test_sigterm_lets_a_request_finish_and_ends_with_0(start_server: StartServer) -> None:
+    server = start_server(MODEL_NAME="demo")
+    server.wait_until("/health/ready", 200)
+    body = json.dumps({"instances": [[1]] * 1_000_000}).encode()
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+
+        def chunks() -> Iterator[bytes]:
+            yield body[: len(body) // 2]
+            server.process.terminate()
+            yield body[len(body) // 2 :]
+
+        response = client.post("/v1/models/demo:predict", content=chunks())
+    assert response.status_code == 200
+    assert len(response.json()["predictions"]) == 1_000_000
+    assert server.process.wait(timeout=15) == 0
+    assert "Traceback" not in server.stderr.read_text()
+
+
+def test_the_dockerfile_is_what_the_rest_relies_on() -> None:
+    dockerfile = Path(__file__).resolve().parents[2] / "model_image" / "Dockerfile"
+    lines = dockerfile.read_text().splitlines()
+    (base,) = [line for line in lines if line.startswith("ARG PYTHON_IMAGE=")]
+    assert re.fullmatch(r"ARG PYTHON_IMAGE=python:3\.\d+\.\d+-[a-z-]+(@sha256:[0-9a-f]{64})?", base)
+    assert [line for line in lines if line.startswith("FROM")] == [
+        "FROM ${PYTHON_IMAGE} AS build",
+        "FROM ${PYTHON_IMAGE}",
+    ]
+    assert "USER 65532:65532" in lines
+    assert lines[-1] == 'CMD ["/opt/model-server/bin/model-server"]'
+
+
+def test_the_health_check_of_the_dockerfile_tells_ready_from_not(
+    image: Path, start_server: StartServer
+) -> None:
+    """Run as written, with the installed place put in for the container's."""
+    dockerfile = Path(__file__).resolve().parents[2] / "model_image" / "Dockerfile"
+    (written,) = re.findall(r"^HEALTHCHECK .*CMD (\[.*\])$", dockerfile.read_text(), re.MULTILINE)
+    command = [part.replace("/opt/model-server", str(image)) for part in json.loads(written)]
+
+    server = start_server()
+    server.wait_until("/health/ready", 200)
+    environment = {"PORT": server.url.rpartition(":")[2], "http_proxy": "http://127.0.0.1:1"}
+    assert subprocess.run(command, env=environment, check=False).returncode == 0
+    server.stop()
+    stopped = subprocess.run(command, env=environment, check=False, capture_output=True)
+    assert stopped.returncode != 0
