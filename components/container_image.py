@@ -62,7 +62,7 @@ class ContainerImage(pulumi.ComponentResource):
             self.reference = pulumi.Output.from_input(str(args.ref))
         else:
             image = docker.Image(
-                f"{name}-image",
+                f"{name}-build",
                 # The tag is only a handle for the push: nothing refers to it.
                 image_name=pulumi.Output.concat(
                     args.push_to.login_server, f"/{args.push_to.repository}:{pulumi.get_stack()}"

@@ -58,7 +58,7 @@ class ContainerRegistry(pulumi.ComponentResource):
             f"{name}-suffix", length=12, special=False, upper=False, opts=child
         )
         registry = containerregistry.Registry(
-            f"{name}-registry",
+            f"{name}-acr",
             registry_name=pulumi.Output.concat("model", suffix.result),
             resource_group_name=args.resource_group_name,
             sku=containerregistry.SkuArgs(name=args.sku),

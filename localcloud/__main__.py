@@ -7,7 +7,6 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pulumi import automation
 
 from localcloud.azure.cloud import Cloud
 from localcloud.azure.container_groups import ContainerGroups
+from localcloud.display import Display
 from localcloud.home import Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import LocalStack, opened, plain
@@ -58,14 +58,11 @@ def main() -> int:
 
 def up(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, records_only=arguments.record) as local:
-        result = local.up(**_printing())
+        result = local.up(on_event=Display().on_event)
         if arguments.record:
             return
         outputs = plain(result.outputs)
         bundles = _write_bundles(local, outputs)
-        changes = result.summary.resource_changes or {}
-    if not set(changes) - {"same"}:
-        print("no changes")
     if outputs["endpoint"]["auth"] != "mtls":
         print(f"The endpoint takes plain HTTP from anybody: {outputs['endpoint']['predictUrl']}")
     elif bundles:
@@ -75,17 +72,21 @@ def up(arguments: argparse.Namespace) -> None:
 
 def preview(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, records_only=True) as local:
-        local.stack.preview(**_printing(), diff=arguments.diff)
+        if arguments.diff:
+            color = "always" if sys.stdout.isatty() else "never"
+            local.stack.preview(on_output=print, color=color, diff=True)
+        else:
+            local.stack.preview(on_event=Display(preview=True).on_event)
 
 
 def refresh(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, records_only=arguments.record) as local:
-        local.stack.refresh(**_printing())
+        local.stack.refresh(on_event=Display().on_event)
 
 
 def down(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, records_only=arguments.record) as local:
-        local.stack.destroy(**_printing())
+        local.stack.destroy(on_event=Display().on_event)
         local.remove()
     home = Home()
     if not any((home.folder / "stacks").iterdir()):
@@ -138,16 +139,6 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "logs": (logs, "show what the containers logged"),
     "call": (call, "make one verified prediction with the first client's bundle"),
 }
-
-
-def _printing() -> dict[str, Any]:
-    """The engine's own progress, as it comes."""
-    return {
-        "on_output": partial(print, end="\n"),
-        "on_error": lambda line: print(line, file=sys.stderr),
-        "color": "always" if sys.stdout.isatty() else "never",
-        "suppress_outputs": True,
-    }
 
 
 def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:

@@ -106,7 +106,10 @@ class LocalStack:
         if self.config.get("tls") != "none":
             keys += ["endpointPort", "healthPort"]
         for key in keys:
-            require_free_port(int(self.config[key]), key)
+            port = self.config[key]
+            # Whether it is a port at all is for settings.py to say.
+            if isinstance(port, int) and 0 < port < 65536:  # noqa: PLR2004
+                require_free_port(port, key)
 
 
 @contextmanager

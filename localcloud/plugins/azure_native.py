@@ -8,6 +8,7 @@ cannot change (https://github.com/pulumi/pulumi-azure-native/issues/918).
 from __future__ import annotations
 
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -31,6 +32,10 @@ from localcloud.plugins.base import (
 )
 
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{resourceGroupName}}"
+
+
+ROLE_ASSIGNMENT_SECONDS = 0.5
+"""Minutes in Azure. Long enough that a group which does not wait for its permission is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +239,7 @@ class AzureNative(Plugin):
                 }
             case "azure-native:authorization:RoleAssignment":
                 self._check_principal(record.inputs["principalId"])
+                time.sleep(ROLE_ASSIGNMENT_SECONDS)
                 return outputs
             case "azure-native:operationalinsights:Workspace":
                 return {**outputs, "customerId": str(uuid.uuid4())}

@@ -1,0 +1,103 @@
+"""The engine's events as lines for a terminal: what happened to which resource, errors once.
+
+The engine's own display repeats an error of the program up to four times.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from typing import Any
+
+from pulumi.automation import EngineEvent
+
+_VERBS = {
+    "create": ("+", "create", "created"),
+    "update": ("~", "update", "updated"),
+    "delete": ("-", "delete", "deleted"),
+    "replace": ("+-", "replace", "replaced"),
+    "create-replacement": ("++", "create replacement of", "created replacement of"),
+    "delete-replaced": ("--", "delete replaced", "deleted replaced"),
+    "refresh": ("~", "refresh", "refreshed"),
+    "read": (">", "read", "read"),
+    "import": ("=", "import", "imported"),
+}
+# What the engine says besides the error itself.
+_ECHOES = re.compile(r"^(an unhandled error occurred: |update failed|preview failed)")
+
+
+class Display:
+    """Give `on_event` to an operation of the Automation API."""
+
+    def __init__(self, *, preview: bool = False) -> None:
+        self._preview = preview
+        self._started: dict[str, float] = {}
+        self._said: set[str] = set()
+        self.changes: dict[str, int] = {}
+
+    def on_event(self, event: EngineEvent) -> None:
+        if event.resource_pre_event:
+            self._begin(event.resource_pre_event.metadata)
+        elif event.res_outputs_event:
+            self._end(event.res_outputs_event.metadata)
+        elif event.diagnostic_event:
+            self._diagnose(event.diagnostic_event)
+        elif event.summary_event:
+            self.changes = dict(event.summary_event.resource_changes or {})
+            self._summarize()
+
+    def _begin(self, step: Any) -> None:
+        self._started[step.urn] = time.monotonic()
+        if self._preview and _is_visible(step):
+            sign, verb, _ = _VERBS[step.op]
+            print(f"  {sign:<2} {verb} {_resource(step.urn)}{_reasons(step)}")
+
+    def _end(self, step: Any) -> None:
+        if self._preview or not _is_visible(step):
+            return
+        sign, _, verb = _VERBS[step.op]
+        seconds = time.monotonic() - self._started.get(step.urn, time.monotonic())
+        took = f" ({seconds:.0f} s)" if seconds >= 1 else ""
+        print(f"  {sign:<2} {verb} {_resource(step.urn)}{_reasons(step)}{took}")
+
+    def _diagnose(self, diagnostic: Any) -> None:
+        text = re.sub(r"<\{%[^%]*%\}>", "", diagnostic.message).strip()
+        if diagnostic.severity not in ("error", "warning") or _ECHOES.match(text):
+            return
+        if text and text not in self._said:
+            self._said.add(text)
+            urn = diagnostic.urn or ""
+            where = "" if "pulumi:pulumi:Stack" in urn else _resource(urn)
+            prefix = f"{diagnostic.severity}: {where}: " if where else f"{diagnostic.severity}: "
+            print(prefix + text, file=sys.stderr)
+
+    def _summarize(self) -> None:
+        changed = {op: n for op, n in self.changes.items() if op != "same"}
+        words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
+        if words and "same" in self.changes:
+            words.append(f"{self.changes['same']} unchanged")
+        print(", ".join(words) or "no changes")
+
+
+def _is_visible(step: Any) -> bool:
+    """Components and the stack itself have nothing to show: their children do."""
+    return step.op in _VERBS and not step.urn.split("::")[2].rsplit("$", 1)[-1].startswith(
+        ("pulumi:pulumi:Stack", "mtls-model-endpoint:index:", "pulumi:providers:")
+    )
+
+
+def _resource(urn: str) -> str:
+    parts = urn.split("::", 3)
+    if len(parts) != 4:
+        return ""
+    kind = parts[2].rsplit("$", 1)[-1].split(":")
+    return f"{parts[3]} ({kind[0]} {kind[-1]})"
+
+
+def _reasons(step: Any) -> str:
+    paths = sorted(step.detailed_diff or step.diffs or ())
+    if not paths or step.op in ("create", "delete"):
+        return ""
+    shown = ", ".join(paths[:4]) + (f" and {len(paths) - 4} more" if len(paths) > 4 else "")
+    return f": {shown}"

@@ -1,0 +1,186 @@
+"""The stacks `dev` and `prod` under the real engine, recorded only; what others read of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+from pulumi import automation
+
+from localcloud.home import Home
+from localcloud.stack import plain, program
+from tests.engine.engine import changing, failing_up, recorded, up
+
+GROUP = "azure-native:containerinstance:ContainerGroup"
+ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_committed_stack_deploys_and_then_stays_as_it_is(tmp_path: Path, stack: str) -> None:
+    with recorded(tmp_path, stack) as local:
+        assert set(up(local).operations.values()) == {"create"}
+        assert up(local).operations == {}
+        outputs = local.stack.outputs()
+
+    assert set(outputs) == {
+        "endpoint",
+        "clientCertificates",
+        "certificates",
+        "resourceGroupName",
+        "registryLoginServer",
+    }
+    assert [name for name, output in outputs.items() if output.secret] == ["clientCertificates"]
+    endpoint = outputs["endpoint"].value
+    assert endpoint["url"] == f"https://{endpoint['fqdn']}"
+    assert endpoint["fqdn"].startswith(f"demo-{stack}-")
+    assert endpoint["fqdn"].endswith(".westeurope.azurecontainer.io")
+
+
+def test_prod_refuses_to_delete_what_must_stay(tmp_path: Path) -> None:
+    with recorded(tmp_path, "prod") as local:
+        up(local)
+        with pytest.raises(automation.CommandError, match="protect"):
+            local.stack.destroy()
+        exported = local.stack.export_stack().deployment or {}
+
+    protected = {r["urn"].split("::")[-1] for r in exported["resources"] if r.get("protect")}
+    assert {"resource-group", "registry-acr", "ca-key"} <= protected
+    assert "endpoint-group" not in protected
+
+
+def test_no_private_key_is_readable_in_the_state(tmp_path: Path) -> None:
+    with recorded(tmp_path) as local:
+        up(local)
+        keys = [
+            c["privateKeyPem"] for c in plain(local.stack.outputs())["clientCertificates"].values()
+        ]
+
+    assert keys
+    assert all("PRIVATE KEY" in key for key in keys)
+    for file in (tmp_path / "pulumi/state").rglob("*"):
+        if file.is_file():
+            assert b"PRIVATE KEY" not in file.read_bytes(), file
+
+
+def test_another_program_reads_the_outputs_through_a_stack_reference(
+    deployed_dev: Path, tmp_path: Path
+) -> None:
+    """As a downstream app does: the endpoint is public to it, the certificates stay secret."""
+    seen: dict[str, Any] = {}
+
+    def consumer() -> None:
+        producer = pulumi.StackReference("organization/mtls-model-endpoint/dev")
+        endpoint = producer.require_output("endpoint")
+        certificates = producer.require_output("clientCertificates")
+        pulumi.export("predictUrl", endpoint["predictUrl"])
+        pulumi.export("key", certificates["alice"]["privateKeyPem"])
+        endpoint.apply(lambda value: seen.update(value))
+
+    environment = Home(deployed_dev).engine_environment()
+    stack = automation.create_or_select_stack(
+        "consumer",
+        project_name="consumer",
+        program=consumer,
+        opts=automation.LocalWorkspaceOptions(
+            work_dir=str(tmp_path), env_vars=environment, pulumi_home=environment["PULUMI_HOME"]
+        ),
+    )
+    outputs = stack.up().outputs
+
+    assert seen["version"] == 1
+    assert seen["auth"] == "mtls"
+    assert "BEGIN CERTIFICATE" in seen["caCertificatesPem"]
+    assert outputs["predictUrl"].value == f"{seen['url']}/v1/models/demo:predict"
+    assert not outputs["predictUrl"].secret
+    assert outputs["key"].secret
+    assert "PRIVATE KEY" in outputs["key"].value
+
+
+def test_a_group_that_does_not_wait_for_its_permission_is_refused(tmp_path: Path) -> None:
+    def forget(type_: str, _: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        if type_ == GROUP:
+            opts.depends_on = []
+
+    with recorded(tmp_path, run=changing(forget)) as local:
+        errors = failing_up(local)
+
+    assert 'Code="InaccessibleImage"' in errors
+    assert "Please check the image and registry credential." in errors
+
+
+def test_a_change_in_place_that_azure_refuses_is_refused_here(deployed_dev: Path) -> None:
+    """What would happen without `replace_on_changes`."""
+
+    def forget(type_: str, _: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        if type_ == GROUP:
+            opts.replace_on_changes = []
+
+    config = {"resources": {"model": {"cpu": 2, "memoryInGB": 2}}}
+    with recorded(deployed_dev, config=config, run=changing(forget)) as local:
+        errors = failing_up(local)
+
+    assert 'Code="InvalidContainerGroupUpdate"' in errors
+    assert "you must delete it first and then create a new one" in errors
+
+
+def test_an_image_that_was_not_pushed_is_refused(tmp_path: Path) -> None:
+    def misname(type_: str, props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        if type_ == GROUP:
+            image = pulumi.Output.from_input(props["containers"][0].image)
+            props["containers"][0].image = image.apply(lambda ref: ref[:-1] + "x")
+
+    with recorded(tmp_path, run=changing(misname)) as local:
+        assert 'Code="InaccessibleImage"' in failing_up(local)
+
+
+def test_bad_input_is_one_sentence_and_nothing_is_created(tmp_path: Path) -> None:
+    with recorded(tmp_path, config={"endpointPort": 70000}) as local:
+        errors = failing_up(local)
+        exported = json.dumps(local.stack.export_stack().deployment)
+
+    assert (
+        'endpointPort: "70000" is not allowed; it takes a TCP port from 1 to 65535 that no other '
+        "key uses. Type: pulumi config set endpointPort 8501" in errors
+    )
+    assert "Traceback" not in errors
+    assert "azure-native" not in exported.replace("azure-native:location", "")
+    assert "PrivateKey" not in exported
+
+
+@pytest.mark.parametrize("missing", ["modelName", "dnsLabel", "clients"])
+def test_a_missing_key_is_named_before_the_program_starts(tmp_path: Path, missing: str) -> None:
+    def never() -> None:
+        raise AssertionError("the program was started")
+
+    with recorded(tmp_path, config={missing: None}, run=never) as local:
+        with pytest.raises(automation.CommandError) as refused:
+            local.stack.preview()
+
+    assert f"missing configuration value '{missing}'" in str(refused.value)
+
+
+def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's own Docker, once the local cloud's stand-in is out of the way."""
+    (tmp_path / "bin").mkdir()
+    docker = tmp_path / "bin" / "docker"
+    docker.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2\nexit 1\n")
+    docker.chmod(0o755)
+
+    def with_broken_docker() -> None:
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+        program()
+
+    with recorded(tmp_path / "home", run=with_broken_docker) as local:
+        errors = failing_up(local)
+        exported = json.dumps(local.stack.export_stack().deployment)
+
+    assert (
+        "docker: the engine does not answer (Cannot connect to the Docker daemon), and the images "
+        "are built with it. Start Docker Desktop, or type `sudo systemctl start docker`" in errors
+    )
+    assert "ResourceGroup" not in exported
