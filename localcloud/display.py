@@ -44,7 +44,8 @@ class Display:
         elif event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
         elif event.summary_event:
-            self.changes = dict(event.summary_event.resource_changes or {})
+            counts = event.summary_event.resource_changes or {}
+            self.changes = {str(op): count for op, count in counts.items()}
             self._summarize()
 
     def _begin(self, step: Any) -> None:

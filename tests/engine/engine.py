@@ -52,8 +52,9 @@ def changing(change: Change) -> Callable[[], None]:
     def transform(
         args: pulumi.ResourceTransformationArgs,
     ) -> pulumi.ResourceTransformationResult | None:
-        change(args.type_, args.props, args.opts)
-        return pulumi.ResourceTransformationResult(args.props, args.opts)
+        props = dict(args.props)
+        change(args.type_, props, args.opts)
+        return pulumi.ResourceTransformationResult(props, args.opts)
 
     def run() -> None:
         pulumi.runtime.register_stack_transformation(transform)

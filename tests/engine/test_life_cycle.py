@@ -5,7 +5,6 @@ The tests of this file are one story, told in order on one deployment.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -66,11 +65,7 @@ def started_at(local: LocalStack) -> dict[str, str]:
     """When each container was started, as the engine's state has it."""
     exported = local.stack.export_stack().deployment or {}
     group = next(r for r in exported["resources"] if r["urn"].endswith("::endpoint-group"))
-    containers = (
-        json.loads(group["outputs"]["containers"])
-        if isinstance(group["outputs"]["containers"], str)
-        else group["outputs"]["containers"]
-    )
+    containers = group["outputs"]["containers"]
     return {c["name"]: c["instanceView"]["currentState"]["startTime"] for c in containers}
 
 

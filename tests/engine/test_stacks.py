@@ -77,7 +77,7 @@ def test_another_program_reads_the_outputs_through_a_stack_reference(
         certificates = producer.require_output("clientCertificates")
         pulumi.export("predictUrl", endpoint["predictUrl"])
         pulumi.export("key", certificates["alice"]["privateKeyPem"])
-        endpoint.apply(lambda value: seen.update(value))
+        endpoint.apply(seen.update)
 
     environment = Home(deployed_dev).engine_environment()
     stack = automation.create_or_select_stack(
@@ -155,9 +155,11 @@ def test_a_missing_key_is_named_before_the_program_starts(tmp_path: Path, missin
     def never() -> None:
         raise AssertionError("the program was started")
 
-    with recorded(tmp_path, config={missing: None}, run=never) as local:
-        with pytest.raises(automation.CommandError) as refused:
-            local.stack.preview()
+    with (
+        recorded(tmp_path, config={missing: None}, run=never) as local,
+        pytest.raises(automation.CommandError) as refused,
+    ):
+        local.stack.preview()
 
     assert f"missing configuration value '{missing}'" in str(refused.value)
 
