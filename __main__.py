@@ -65,38 +65,21 @@ authorities, servers, clients = {}, {}, {}
 
 # Mutual TLS: a private CA, who we are, who may call, and the nginx that insists on both.
 if cfg.tls == "mtls":
-    key, days = (
-        pki.KeyAlgorithm(name=cfg.certificates.key_algorithm),
-        cfg.certificates.validity_days,
-    )
+    days = cfg.certificates.validity_days
     ca = pki.CertificateAuthority(
         "ca",
         pki.CertificateAuthorityArgs(
             common_name=f"{cfg.model_name} CA",
-            key_algorithm=key,
+            key_algorithm=cfg.certificates.key_algorithm,
             validity_days=days.ca,
             protect_key=is_prod,
         ),
     )
-    server = pki.ServerCertificate(
-        "server",
-        pki.LeafCertificateArgs(
-            authority=ca,
-            common_name=cfg.model_name,
-            dns_names=[*cfg.server_names, fqdn],
-            key_algorithm=key,
-            validity_days=days.server,
-        ),
-    )
+    server_names = [*cfg.server_names, fqdn]
+    server = pki.ServerCertificate("server", ca.leaf(cfg.model_name, days.server, server_names))
     clients = {
         client.name: pki.ClientCertificate(
-            f"client-{client.name}",
-            pki.LeafCertificateArgs(
-                authority=ca,
-                common_name=client.name,
-                key_algorithm=key,
-                validity_days=days.client,
-            ),
+            f"client-{client.name}", ca.leaf(client.name, days.client)
         )
         for client in cfg.clients
     }
@@ -112,7 +95,7 @@ if cfg.tls == "mtls":
             model_port=cfg.model_port,
             endpoint_port=cfg.endpoint_port,
             health_port=cfg.health_port,
-            server_names=[*cfg.server_names, fqdn],
+            server_names=server_names,
             server_certificate_pem=server.certificate_pem,
             server_private_key_pem=server.private_key_pem,
             trust_bundle_pem=ca.certificate_pem,
@@ -122,11 +105,8 @@ if cfg.tls == "mtls":
             memory_in_gb=cfg.resources.sidecar.memory_in_gb,
         ),
     )
-    containers, volumes, public_port = (
-        [model, sidecar.container],
-        [sidecar.volume],
-        cfg.endpoint_port,
-    )
+    containers, volumes = [model, sidecar.container], [sidecar.volume]
+    public_port = cfg.endpoint_port
     authorities, servers = {f"{cfg.model_name} CA": ca}, {cfg.model_name: server}
 
 ContainerGroup(

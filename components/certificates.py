@@ -21,22 +21,16 @@ HOURS_PER_DAY = 24
 ORGANIZATION = "mtls-model-endpoint"
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeyAlgorithm:
-    """A kind of key as pulumi-tls takes it, from a name such as `ECDSA-P256` or `RSA-3072`."""
+def private_key(name: str, algorithm: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+    """A new key of a kind such as `ECDSA-P256` or `RSA-3072`.
 
-    name: str
-
-    def private_key(self, name: str, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
-        """A new key of this kind.
-
-        The curve is always named: without one the provider picks P-224, with which no
-        handshake succeeds.
-        """
-        algorithm, _, size = self.name.partition("-")
-        if algorithm == "RSA":
-            return tls.PrivateKey(name, algorithm="RSA", rsa_bits=int(size), opts=opts)
-        return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=size, opts=opts)
+    The curve is always named: without one the provider picks P-224, with which no handshake
+    succeeds.
+    """
+    family, _, size = algorithm.partition("-")
+    if family == "RSA":
+        return tls.PrivateKey(name, algorithm="RSA", rsa_bits=int(size), opts=opts)
+    return tls.PrivateKey(name, algorithm="ECDSA", ecdsa_curve=size, opts=opts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +38,8 @@ class CertificateAuthorityArgs:
     """What a CertificateAuthority takes."""
 
     common_name: str
-    key_algorithm: KeyAlgorithm
+    key_algorithm: str
+    """Of the CA's key and of the keys of everything it signs, as `ECDSA-P256` or `RSA-3072`."""
     validity_days: int
     protect_key: bool = False
     """Refuse to delete the key: without it no certificate can be issued that clients trust."""
@@ -61,8 +56,11 @@ class CertificateAuthority(pulumi.ComponentResource):
         self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mtls-model-endpoint:index:CertificateAuthority", name, None, opts)
-        key = args.key_algorithm.private_key(
-            f"{name}-key", pulumi.ResourceOptions(parent=self, protect=args.protect_key)
+        self._key_algorithm = args.key_algorithm
+        key = private_key(
+            f"{name}-key",
+            args.key_algorithm,
+            pulumi.ResourceOptions(parent=self, protect=args.protect_key),
         )
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
         self.certificate = tls.SelfSignedCert(
@@ -81,6 +79,21 @@ class CertificateAuthority(pulumi.ComponentResource):
         self.certificate_pem = self.certificate.cert_pem
         self.register_outputs({"certificatePem": self.certificate_pem})
 
+    def leaf(
+        self,
+        common_name: str,
+        validity_days: int,
+        dns_names: Sequence[pulumi.Input[str]] | None = None,
+    ) -> LeafCertificateArgs:
+        """What a certificate of this CA takes."""
+        return LeafCertificateArgs(
+            authority=self,
+            common_name=common_name,
+            key_algorithm=self._key_algorithm,
+            validity_days=validity_days,
+            dns_names=dns_names,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeafCertificateArgs:
@@ -88,7 +101,7 @@ class LeafCertificateArgs:
 
     authority: CertificateAuthority
     common_name: str
-    key_algorithm: KeyAlgorithm
+    key_algorithm: str
     validity_days: int
     dns_names: Sequence[pulumi.Input[str]] | None = None
 
@@ -110,7 +123,7 @@ class LeafCertificate(pulumi.ComponentResource):
         extended_key_usage: str,
     ) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        key = args.key_algorithm.private_key(f"{name}-key", child)
+        key = private_key(f"{name}-key", args.key_algorithm, child)
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
         request = tls.CertRequest(
             f"{name}-request",

@@ -224,10 +224,12 @@ def _use_installed(name: str, home: Home) -> bool:
     installed = pulumi_home / "plugins" / folder
     if not (installed / f"pulumi-resource-{name}").exists():
         return False
-    link = Path(home.engine_environment()["PULUMI_HOME"]) / "plugins" / folder
-    link.parent.mkdir(exist_ok=True)
-    if not link.exists():
-        link.symlink_to(installed)
+    shown = Path(home.engine_environment()["PULUMI_HOME"]) / "plugins" / folder
+    # The engine passes over a folder that is a link, not over a file that is one.
+    shown.mkdir(parents=True, exist_ok=True)
+    for file in installed.iterdir():
+        if not (shown / file.name).is_symlink():
+            (shown / file.name).symlink_to(file)
     return True
 
 
