@@ -75,7 +75,7 @@ if cfg.tls == "mtls":
             protect_key=is_prod,
         ),
     )
-    server_names = [*cfg.server_names, fqdn]
+    server_names: list[pulumi.Input[str]] = [*cfg.server_names, fqdn]
     server = pki.ServerCertificate("server", ca.leaf(cfg.model_name, days.server, server_names))
     clients = {
         client.name: pki.ClientCertificate(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import pulumi
 import pulumi_random as random
@@ -24,7 +25,7 @@ ACR_PULL_ROLE = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
 # The user name that goes with a token instead of a password:
 # https://learn.microsoft.com/azure/container-registry/container-registry-authentication
-TOKEN_USER = "00000000-0000-0000-0000-000000000000"
+NULL_GUID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,24 +108,24 @@ class ContainerRegistry(pulumi.ComponentResource):
         )
 
     def push_target(self, repository: str) -> PushTarget:
-        """Where to push an image, with a short-lived token of the deployer's.
-
-        No token is asked for in a preview, which pushes nothing.
-        """
-        if pulumi.runtime.is_dry_run():
-            password = pulumi.Output.secret("")
-        else:
-            azure = authorization.get_client_token_output()
-            password = pulumi.Output.secret(
-                pulumi.Output.all(self.login_server, azure.token).apply(
-                    lambda both: _exchange(login_server=both[0], azure_token=both[1])
-                )
-            )
+        """Where to push an image, with a short-lived token of the deployer's."""
         return PushTarget(
             login_server=self.login_server,
             repository=repository,
-            username=TOKEN_USER,
-            password=password,
+            username=NULL_GUID,
+            password=self._push_token,
+        )
+
+    @cached_property
+    def _push_token(self) -> pulumi.Output[str]:
+        """A registry token; a preview, which pushes nothing, does not ask for one."""
+        if pulumi.runtime.is_dry_run():
+            return pulumi.Output.secret("")
+        azure = authorization.get_client_token_output()
+        return pulumi.Output.secret(
+            pulumi.Output.all(self.login_server, azure.token).apply(
+                lambda both: _exchange(login_server=both[0], azure_token=both[1])
+            )
         )
 
 
