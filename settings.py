@@ -77,7 +77,7 @@ class ModelImage(Section):
     """The model's image: built from a folder of this project, or a prebuilt public one."""
 
     context: Annotated[
-        str, Rule("a folder of this project that holds a Dockerfile", "model_image")
+        str, Rule("a folder of this project that holds a Dockerfile and a model", "model_image")
     ] = "model_image"
     build_args: Annotated[
         dict[str, str], Rule("build arguments of its Dockerfile, name to text", "{}")
@@ -313,11 +313,16 @@ class StackSettings(Section):
     def _model_folder_can_be_built(self) -> Self:
         if self.model_image.ref is None:
             folder = ROOT / self.model_image.context
+            missing = None
             if not (folder / "Dockerfile").is_file():
+                missing = "a Dockerfile"
+            elif not (folder / "train.py").is_file() and not any(folder.glob("model/[0-9]*/*")):
+                missing = "a model: neither model/<version>/ nor a train.py that makes one"
+            if missing:
                 raise refusal(
                     "modelImage.context",
                     self.model_image.context,
-                    f"a folder with a Dockerfile, and {folder / 'Dockerfile'} does not exist",
+                    f"a folder with a Dockerfile and a model, and {folder} is without {missing}",
                     "pulumi config set --path modelImage.context model_image",
                 )
         return self

@@ -104,6 +104,9 @@ class ContainerGroup(pulumi.ComponentResource):
                 replace_on_changes=list(REPLACE_ON_CHANGES),
                 # The name and the DNS label are taken as long as the old group exists.
                 delete_before_replace=True,
+                # One container more or less (tls none or mtls) is another sum of CPU and memory,
+                # too; the paths above do not match a container that comes or goes.
+                replacement_trigger=len(args.containers),
             ),
         )
         monitor.DiagnosticSetting(

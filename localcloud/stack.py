@@ -100,7 +100,8 @@ class LocalStack:
                     del records[key]
 
     def _require_free_ports(self) -> None:
-        if any(self.groups.group(record).is_running for record in self.container_groups()):
+        running = any(self.groups.group(record).is_running for record in self.container_groups())
+        if running or self.groups.records_only:
             return
         keys = ["modelPort"]
         if self.config.get("tls") != "none":
@@ -143,7 +144,7 @@ def opened(
     with home.locked() as was_cut_short, ExitStack() as closing:
         values = _write_project(home, name, config or {})
         cloud = Cloud(home.cloud_file)
-        groups = ContainerGroups(cloud, home.groups, records_only=records_only)
+        groups = ContainerGroups(cloud, home.groups, say, records_only=records_only)
         registries = RegistryServers(cloud, home.registry_folder)
         closing.callback(registries.stop_all)
         registries.start_all()

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,18 @@ LOOPBACK = "127.0.0.1"
 class ContainerGroups:
     """Starts, restarts and stops groups; in recording mode it only checks and remembers."""
 
-    def __init__(self, cloud: Cloud, folder: Path, *, records_only: bool) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        folder: Path,
+        say: Callable[[str], None] = print,
+        *,
+        records_only: bool,
+    ) -> None:
         self._cloud = cloud
         self._folder = folder
-        self._records_only = records_only
+        self._say = say
+        self.records_only = records_only
 
     def apply(self, record: Record, old: Record | None) -> Properties:
         """Create a group, or update it in place, which restarts its containers."""
@@ -31,9 +40,11 @@ class ContainerGroups:
             rules.check_update_is_allowed(old.inputs, record.inputs)
         rules.check_label_is_free(self._cloud, record.id, record.inputs)
         rules.check_images_can_be_pulled(self._cloud, record.inputs)
-        if not self._records_only:
+        if not self.records_only:
             containers = self._containers(record)
             group = self._group(record)
+            names = " and ".join(container.name for container in containers)
+            self._say(f"endpoint: {'restarting' if group.is_running else 'starting'} {names}")
             group.stop()
             self._write_volumes(record)
             group.start(containers)
@@ -65,7 +76,7 @@ class ContainerGroups:
     def resume(self, record: Record) -> bool:
         """Start a group that should be running and is not, as Azure does after an outage."""
         group = self._group(record)
-        if self._records_only or not group.was_started or group.is_running:
+        if self.records_only or not group.was_started or group.is_running:
             return False
         self._write_volumes(record)
         group.start(self._containers(record))

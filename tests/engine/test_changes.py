@@ -19,6 +19,26 @@ from tests.engine.engine import Operations, changing, preview, recorded, up
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
 REPLACED: Operations = {"endpoint-group": "replace", "endpoint-diagnostics": "replace"}
+WITHOUT_TLS = [
+    "ca",
+    "ca-key",
+    "ca-certificate",
+    "server",
+    "server-key",
+    "server-request",
+    "server-certificate",
+    "client-alice",
+    "client-alice-key",
+    "client-alice-request",
+    "client-alice-certificate",
+    "client-ci-smoke-test",
+    "client-ci-smoke-test-key",
+    "client-ci-smoke-test-request",
+    "client-ci-smoke-test-certificate",
+    "sidecar",
+    "sidecar-image",
+    "sidecar-image-build",
+]
 RESTARTED: Operations = {"endpoint-group": "update"}
 
 
@@ -68,6 +88,16 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             {}, with_group(sku="Dedicated"), REPLACED, id="another SKU replaces the group"
         ),
         pytest.param({}, with_group(zones=["1"]), REPLACED, id="another zone replaces the group"),
+        pytest.param(
+            {"tls": "none"},
+            program,
+            {
+                **dict.fromkeys(WITHOUT_TLS, "delete"),
+                "endpoint-group": "replace",
+                "endpoint-diagnostics": "replace",
+            },
+            id="without TLS there is one container, in a new group",
+        ),
         pytest.param(
             {"modelImage": {"buildArgs": {"PYTHON_IMAGE": "python:3.11.15-bookworm"}}},
             program,

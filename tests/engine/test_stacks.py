@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,9 @@ import pytest
 from pulumi import automation
 
 from localcloud.home import Home
-from localcloud.stack import plain, program
+from localcloud.plugins.base import Refused
+from localcloud.stack import opened, plain, program
+from tests.conftest import shared_home
 from tests.engine.engine import changing, failing_up, recorded, up
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
@@ -186,3 +191,29 @@ def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(
         "are built with it. Start Docker Desktop, or type `sudo systemctl start docker`" in errors
     )
     assert "ResourceGroup" not in exported
+
+
+def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(tmp_path: Path) -> None:
+    with socket.socket() as other, contextlib.ExitStack() as stack:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        local = stack.enter_context(
+            opened("local", home=shared_home(tmp_path), config={"endpointPort": taken})
+        )
+        with pytest.raises(Refused) as refused:
+            local.up()
+        exported = json.dumps(local.stack.export_stack().deployment)
+
+    assert re.fullmatch(
+        rf"endpointPort: {taken} is taken on this machine \(`ss -ltnp` shows by whom\); it takes a "
+        r"port that is free. Type: pulumi config set endpointPort \d+, or stop the other program",
+        str(refused.value),
+    )
+    assert "azure-native:" not in exported
+
+
+def test_there_is_a_sentence_for_a_stack_that_does_not_exist(tmp_path: Path) -> None:
+    stack = opened("qa", home=shared_home(tmp_path))
+    with pytest.raises(Refused, match=r"no Pulumi\.qa\.yaml; the stacks are dev, local, prod"):
+        stack.__enter__()
