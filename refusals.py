@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -22,7 +23,10 @@ class Rule:
     """What a key takes, in words for its reader, and a value that would be taken."""
 
     allowed: str
-    example: str
+    example: str | None
+    """None where the best advice is to leave the key out."""
+    at: str = ""
+    """Where in the value the example goes, such as `[0].name`: Pulumi sets no whole lists."""
 
 
 class Section(BaseModel):
@@ -65,29 +69,31 @@ def sentence(model: type[Section], error: ErrorDetails) -> str:
             f"Type: {_command('rm', path)}"
         )
     rule = _rule(model, error["loc"])
-    fix = f"Type: {_command('set', path)} {_quoted(rule.example)}"
-    if error["type"] == "missing":
-        return f"{path}: the value is missing; it takes {rule.allowed}. {fix}"
-    return f"{path}: {_show(error['input'])} is not allowed; it takes {rule.allowed}. {fix}"
+    given = (
+        "the value is missing"
+        if error["type"] == "missing"
+        else f"{_show(error['input'])} is not allowed"
+    )
+    command = (
+        _command("rm", path)
+        if rule.example is None
+        else _command("set", path + rule.at, rule.example)
+    )
+    return f"{path}: {given}; it takes {rule.allowed}. Type: {command}"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    path = ""
-    for step in loc:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif step != "[key]":
-            path += f".{step}" if path else step
-    return path
+    """As Pulumi writes paths: `clients[0].name`, `tags["cost.centre"]`."""
+    first, *others = (step for step in loc if step != "[key]")
+    return str(first) + "".join(
+        f".{step}" if re.fullmatch(r"[A-Za-z_][\w-]*", str(step)) else f"[{json.dumps(step)}]"
+        for step in others
+    )
 
 
-def _command(verb: str, path: str) -> str:
-    nested = re.search(r"[.\[]", path) and ":" not in path
-    return f"pulumi config {verb} --path '{path}'" if nested else f"pulumi config {verb} {path}"
-
-
-def _quoted(example: str) -> str:
-    return example if re.fullmatch(r"[\w.-]+", example) else f"'{example}'"
+def _command(verb: str, path: str, *value: str) -> str:
+    nested = ["--path"] if re.search(r"[.\[]", path) else []
+    return shlex.join(["pulumi", "config", verb, *nested, path, *value])
 
 
 def _field(model: type[Section], key: str) -> Any:
@@ -110,18 +116,19 @@ def _keys_beside(model: type[Section], loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
-    """The innermost rule on the way to a value."""
-    found = Rule("an object", "{}")
+    """The rule of the innermost value that has one."""
+    annotation: Any = model
+    rule = _keys_of(model)
     for step in loc:
-        if isinstance(step, int) or not (field := _field(model, step)):
-            continue
-        found = _first_rule(field.metadata) or found
-        inner = _section(field.annotation)
-        if inner is None:
-            found = _rule_of_items(field.annotation) if isinstance(loc[-1], int) else found
-        else:
-            model = inner
-    return found
+        section = _section(annotation)
+        if isinstance(step, int):
+            rule = _rule_of_items(annotation)
+        elif section is None:
+            rule = Rule(rule.allowed, rule.example)
+        elif field := _field(section, step):
+            annotation = field.annotation
+            rule = _first_rule(field.metadata) or _keys_of(_section(annotation))
+    return rule
 
 
 def _first_rule(metadata: Iterable[object]) -> Rule | None:
@@ -130,4 +137,9 @@ def _first_rule(metadata: Iterable[object]) -> Rule | None:
 
 def _rule_of_items(annotation: Any) -> Rule:
     rules = (_first_rule(getattr(item, "__metadata__", ())) for item in get_args(annotation))
-    return next(filter(None, rules), Rule("a list", "[]"))
+    return next(filter(None, rules), None) or _keys_of(_section(annotation))
+
+
+def _keys_of(section: type[Section] | None) -> Rule:
+    keys = [str(f.alias) for f in section.model_fields.values()] if section else []
+    return Rule(f"an object with {', '.join(keys)}", None)

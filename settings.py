@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
 import pulumi
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from refusals import Rule, Section, refusal, sentence
 
@@ -30,10 +30,21 @@ class SettingsError(pulumi.RunError):
     """The stack file holds values that cannot be deployed; one sentence for each."""
 
 
-Port = Annotated[
-    int, Field(ge=1, le=65535), Rule("a TCP port from 1 to 65535 that no other key uses", "8501")
+def _no_truth_value(value: object) -> object:
+    """YAML's `yes` and `true` are no numbers, though Python counts them as 1."""
+    if isinstance(value, bool):
+        raise ValueError
+    return value
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+PORT = "a TCP port from 1 to 65535 that no other key uses"
+Days = Annotated[
+    int,
+    BeforeValidator(_no_truth_value),
+    Field(ge=1, le=36500),
+    Rule("a whole number of days from 1 to 36500", "365"),
 ]
-Days = Annotated[int, Field(ge=1, le=36500), Rule("a whole number of days from 1 to 36500", "365")]
 ClientName = Annotated[
     str,
     Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"),
@@ -57,10 +68,14 @@ class ContainerResources(Section):
     """What a container asks of Azure, and what it may use at most."""
 
     cpu: Annotated[
-        float, Field(gt=0, le=31), Rule("a number of CPUs above 0, at most 31 for the group", "1")
+        float,
+        BeforeValidator(_no_truth_value),
+        Field(gt=0, le=31),
+        Rule("a number of CPUs above 0, at most 31 for the group", "1"),
     ]
     memory_in_gb: Annotated[
         float,
+        BeforeValidator(_no_truth_value),
         Field(gt=0, le=240, alias="memoryInGB"),
         Rule("memory in GB above 0, at most 240 for the group", "1.5"),
     ]
@@ -80,7 +95,8 @@ class ModelImage(Section):
         str, Rule("a folder of this project that holds a Dockerfile and a model", "model_image")
     ] = "model_image"
     build_args: Annotated[
-        dict[str, str], Rule("build arguments of its Dockerfile, name to text", "{}")
+        dict[str, str],
+        Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", None),
     ] = {}
     ref: Annotated[
         str | None,
@@ -169,9 +185,9 @@ class StackSettings(Section):
         Rule("1 to 48 letters, digits, '_' or '-' (it is part of the URL)", "demo"),
     ]
     model_image: ModelImage = ModelImage()
-    model_port: Port = 8501
-    endpoint_port: Port = 443
-    health_port: Port = 8502
+    model_port: Annotated[Port, Rule(PORT, "8501")] = 8501
+    endpoint_port: Annotated[Port, Rule(PORT, "443")] = 443
+    health_port: Annotated[Port, Rule(PORT, "8502")] = 8502
     dns_label: Annotated[
         str,
         Field(pattern=r"^[a-z]([a-z0-9-]{0,54}[a-z0-9])?$"),
@@ -182,7 +198,7 @@ class StackSettings(Section):
         ),
     ]
     server_names: Annotated[
-        tuple[DnsName, ...], Rule("a list of DNS names", '["model.example.com"]')
+        tuple[DnsName, ...], Rule("a list of DNS names", "model.example.com", at="[0]")
     ] = ()
     resources: GroupResources = GroupResources()
     max_request_body_in_mb: Annotated[
@@ -190,7 +206,7 @@ class StackSettings(Section):
         Field(alias="maxRequestBodyInMB", ge=1, le=64),
         Rule("a whole number of MB from 1 to 64 (bodies are held in memory)", "8"),
     ] = 8
-    clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", '[{"name": "billing"}]')]
+    clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", "billing", at="[0].name")]
     certificates: Certificates = Certificates()
     registry_sku: Annotated[
         Literal["Basic", "Standard", "Premium"], Rule("one of Basic, Standard, Premium", "Basic")
@@ -205,8 +221,9 @@ class StackSettings(Section):
         ],
         Field(max_length=40),
         Rule(
-            "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256",
-            '{"costCentre": "42"}',
+            "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256 "
+            "(numbers in quotes)",
+            None,
         ),
     ] = {}
 
@@ -283,18 +300,21 @@ class StackSettings(Section):
 
     @model_validator(mode="after")
     def _group_fits_azure(self) -> Self:
-        both = (self.resources.model, self.resources.sidecar)
-        containers = both if self.tls == "mtls" else both[:1]
-        for key, unit, total, least, most in (
-            ("cpu", "CPU", sum(c.cpu for c in containers), 1, 31),
-            ("memoryInGB", "GB", sum(c.memory_in_gb for c in containers), 1, 240),
+        containers = {"model": self.resources.model, "sidecar": self.resources.sidecar}
+        if self.tls == "none":
+            del containers["sidecar"]
+        for key, unit, sizes, least, most in (
+            ("cpu", "CPU", {n: c.cpu for n, c in containers.items()}, 1, 31),
+            ("memoryInGB", "GB", {n: c.memory_in_gb for n, c in containers.items()}, 1, 240),
         ):
+            total = sum(sizes.values())
             if not least <= total <= most:
+                container = max(sizes, key=lambda name: sizes[name]) if total > most else "model"
                 raise refusal(
                     f"resources.*.{key}",
                     total,
                     f"{least} to {most} {unit} for the containers of the group together",
-                    f"pulumi config set --path resources.model.{key} {least}",
+                    f"pulumi config set --path resources.{container}.{key} {least}",
                 )
         return self
 

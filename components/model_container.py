@@ -34,7 +34,7 @@ def model_container(args: ModelContainerArgs) -> aci.ContainerArgs:
 
     def probe(path: str, period_seconds: int, failure_threshold: int) -> aci.ContainerProbeArgs:
         return aci.ContainerProbeArgs(
-            http_get=aci.ContainerHttpGetArgs(path=path, port=args.port, scheme="HTTP"),
+            http_get=aci.ContainerHttpGetArgs(path=path, port=args.port, scheme=aci.Scheme.HTTP),
             initial_delay_seconds=5,
             period_seconds=period_seconds,
             failure_threshold=failure_threshold,

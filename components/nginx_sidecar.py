@@ -87,7 +87,9 @@ class NginxSidecar(pulumi.ComponentResource):
                 "ca.crt": _base64(args.trust_bundle_pem),
             },
         )
-        probe = aci.ContainerHttpGetArgs(path="/health", port=args.health_port, scheme="HTTP")
+        probe = aci.ContainerHttpGetArgs(
+            path="/health", port=args.health_port, scheme=aci.Scheme.HTTP
+        )
         self.container = aci.ContainerArgs(
             name="sidecar",
             image=args.image,

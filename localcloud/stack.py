@@ -166,6 +166,8 @@ def opened(
                 SSL_CERT_FILE=str(registries.certificate),
                 PATH=f"{Path(__file__).parent / 'bin'}:{os.environ['PATH']}",
                 TMPDIR=str(home.temporary),
+                # Also for `pulumi version`, which the Automation API asks for by itself.
+                PULUMI_HOME=environment["PULUMI_HOME"],
             )
         )
         stack = automation.create_or_select_stack(

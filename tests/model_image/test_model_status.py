@@ -158,3 +158,18 @@ def test_the_openapi_document_describes_the_model_and_the_real_errors(
         for path in document["paths"].values()
         for operation in path.values()
     )
+
+
+def test_onnx_runtime_leaves_no_device_id_and_reports_to_nobody(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """Its telemetry is on by default; what it would send, it first writes to disk."""
+    home, temporary = tmp_path / "home", tmp_path / "tmp"
+    home.mkdir()
+    temporary.mkdir()
+    server = start_server(MODEL_NAME="demo", HOME=str(home), TMPDIR=str(temporary))
+    server.wait_until("/health/ready", 200)
+    httpx.post(f"{server.url}/v1/models/demo:predict", json={"instances": [[1.0]]})
+    server.stop()
+
+    assert [*home.rglob("*"), *temporary.rglob("*")] == []

@@ -1,0 +1,329 @@
+"""Which resources a stack has, where in the tree, and what all of them have in common."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+
+from tests.unit.program import ROOT, STACK_TYPE, STACKS, Deployment, deploy, run
+
+URNS = Path(__file__).resolve().parent / "urns"
+REGENERATE = "UPDATE_URNS=1 make test-unit ARGS='-k urns'"
+
+INDEX = "mtls-model-endpoint:index:"
+PRIVATE_KEY = "tls:index/privateKey:PrivateKey"
+REQUEST = "tls:index/certRequest:CertRequest"
+SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert"
+LOCALLY_SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
+RANDOM_STRING = "random:index/randomString:RandomString"
+RANDOM_UUID = "random:index/randomUuid:RandomUuid"
+IMAGE = "docker:index/image:Image"
+
+Resource = tuple[str, str, str]
+"""Type, logical name, type of the parent."""
+
+WITHOUT_TLS: set[Resource] = {
+    ("azure-native:resources:ResourceGroup", "resource-group", STACK_TYPE),
+    ("azure-native:operationalinsights:Workspace", "logs", STACK_TYPE),
+    (RANDOM_STRING, "dns-label-suffix", STACK_TYPE),
+    (f"{INDEX}ContainerRegistry", "registry", STACK_TYPE),
+    (RANDOM_STRING, "registry-suffix", f"{INDEX}ContainerRegistry"),
+    ("azure-native:containerregistry:Registry", "registry-acr", f"{INDEX}ContainerRegistry"),
+    (
+        "azure-native:managedidentity:UserAssignedIdentity",
+        "registry-pull-identity",
+        f"{INDEX}ContainerRegistry",
+    ),
+    (RANDOM_UUID, "registry-acr-pull-name", f"{INDEX}ContainerRegistry"),
+    (
+        "azure-native:authorization:RoleAssignment",
+        "registry-acr-pull",
+        f"{INDEX}ContainerRegistry",
+    ),
+    (f"{INDEX}ContainerImage", "model-image", STACK_TYPE),
+    (f"{INDEX}ContainerGroup", "endpoint", STACK_TYPE),
+    (
+        "azure-native:containerinstance:ContainerGroup",
+        "endpoint-group",
+        f"{INDEX}ContainerGroup",
+    ),
+    (
+        "azure-native:monitor:DiagnosticSetting",
+        "endpoint-diagnostics",
+        f"{INDEX}ContainerGroup",
+    ),
+}
+MODEL_BUILD: set[Resource] = {(IMAGE, "model-image-build", f"{INDEX}ContainerImage")}
+
+
+def leaf(component: str, name: str) -> set[Resource]:
+    return {
+        (f"{INDEX}{component}", name, STACK_TYPE),
+        (PRIVATE_KEY, f"{name}-key", f"{INDEX}{component}"),
+        (REQUEST, f"{name}-request", f"{INDEX}{component}"),
+        (LOCALLY_SIGNED, f"{name}-certificate", f"{INDEX}{component}"),
+    }
+
+
+def mutual_tls(*clients: str) -> set[Resource]:
+    return {
+        (f"{INDEX}CertificateAuthority", "ca", STACK_TYPE),
+        (PRIVATE_KEY, "ca-key", f"{INDEX}CertificateAuthority"),
+        (SELF_SIGNED, "ca-certificate", f"{INDEX}CertificateAuthority"),
+        (f"{INDEX}NginxSidecar", "sidecar", STACK_TYPE),
+        (f"{INDEX}ContainerImage", "sidecar-image", STACK_TYPE),
+        (IMAGE, "sidecar-image-build", f"{INDEX}ContainerImage"),
+        *leaf("ServerCertificate", "server"),
+        *(resource for name in clients for resource in leaf("ClientCertificate", name)),
+    }
+
+
+EXPECTED = {
+    "local": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice"),
+    "dev": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice", "client-ci-smoke-test"),
+    "prod": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-billing", "client-web-shop"),
+}
+
+
+def found(deployment: Deployment) -> set[Resource]:
+    return {(r.type, r.name, r.parent_type) for r in deployment.resources if r.parent}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_has_exactly_these_resources_below_these_parents(stack: str) -> None:
+    assert found(deploy(stack)) == EXPECTED[stack]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_preview_shows_the_resources_that_an_update_makes(stack: str) -> None:
+    assert found(deploy(stack, preview=True)) == EXPECTED[stack]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_urns_stay_as_they_are(stack: str) -> None:
+    snapshot = URNS / f"{stack}.txt"
+    urns = "".join(sorted(f"{r.urn}\n" for r in deploy(stack).resources))
+    if os.environ.get("UPDATE_URNS"):
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(urns)
+
+    assert snapshot.read_text() == urns, (
+        "A URN changed: Pulumi would delete that resource and make another one. If this is a "
+        "renaming or a move, the resource needs an alias (ResourceOptions(aliases=...)) for what "
+        f"it was called. Then write the snapshot again: {REGENERATE}"
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_names_carry_neither_stack_nor_region(stack: str) -> None:
+    name_changed = deploy(stack, {"modelName": "other", "dnsLabel": "elsewhere"})
+    moved = deploy(stack, {"azure-native:location": "northeurope"})
+
+    assert name_changed.names == moved.names == deploy(stack).names
+
+
+def test_one_more_client_is_one_more_certificate_and_nothing_else() -> None:
+    more = deploy("dev", {"clients": [{"name": n} for n in ("alice", "ci-smoke-test", "zoe")]})
+
+    assert found(more) - found(deploy("dev")) == leaf("ClientCertificate", "client-zoe")
+    assert found(deploy("dev")) - found(more) == set()
+
+
+def test_client_names_that_look_like_names_of_children_do_not_clash() -> None:
+    names = ["a", "a-key", "a-certificate", "ca", "server"]
+
+    deployment = deploy("dev", {"clients": [{"name": name} for name in names]})
+
+    assert len(deployment.of("ClientCertificate")) == len(names)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_resource_that_takes_tags_has_all_of_them(stack: str) -> None:
+    tagged = {r.name: r.inputs["tags"] for r in deploy(stack).resources if "tags" in r.inputs}
+
+    assert set(tagged) == {
+        "resource-group",
+        "logs",
+        "registry-acr",
+        "registry-pull-identity",
+        "endpoint-group",
+    }
+    own = {
+        "local": {},
+        "dev": {"owner": "ml-platform"},
+        "prod": {"owner": "ml-platform", "costCentre": "4711"},
+    }[stack]
+    origin = {
+        "project": "mtls-model-endpoint",
+        "stack": stack,
+        "environment": "prod" if stack == "prod" else "dev",
+    }
+    assert all(tags == {**own, **origin} for tags in tagged.values())
+
+
+def test_where_a_resource_comes_from_cannot_be_overwritten_by_a_tag() -> None:
+    tags = deploy("dev", {"tags": {"stack": "prod"}})["resource-group"].inputs["tags"]
+
+    assert tags["stack"] == "dev"
+
+
+def test_production_protects_what_must_not_be_deleted() -> None:
+    assert {r.name for r in deploy("prod").resources if r.protect} == {
+        "resource-group",
+        "ca-key",
+        # The registry, and by inheritance everything that is part of it.
+        "registry",
+        "registry-suffix",
+        "registry-acr",
+        "registry-pull-identity",
+        "registry-acr-pull-name",
+        "registry-acr-pull",
+    }
+
+
+@pytest.mark.parametrize("stack", ["local", "dev"])
+def test_nothing_is_protected_outside_production(stack: str) -> None:
+    assert not [r.name for r in deploy(stack).resources if r.protect]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_the_container_group_and_its_setting_have_options_of_their_own(stack: str) -> None:
+    special = {
+        r.name: options for r in deploy(stack).resources if (options := options_of(r.request))
+    }
+
+    assert {name: sorted(options) for name, options in special.items()} == {
+        "endpoint-group": ["deleteBeforeReplace", "replaceOnChanges"],
+        "endpoint-diagnostics": ["deleteBeforeReplace"],
+    }
+
+
+def options_of(request: Any) -> dict[str, Any]:
+    """Options that are set, but for the parent, dependencies and what the SDK fills in."""
+    names = (
+        "aliases",
+        "additionalSecretOutputs",
+        "customTimeouts",
+        "deleteBeforeReplace",
+        "deletedWith",
+        "hideDiffs",
+        "hooks",
+        "ignoreChanges",
+        "importId",
+        "replaceOnChanges",
+        "replace_with",
+        "replacement_trigger",
+        "retainOnDelete",
+        "transforms",
+    )
+    given = {field.name: value for field, value in request.ListFields() if field.name in names}
+    # Every resource of a generated SDK brings aliases for its API versions along.
+    return {k: v for k, v in given.items() if k != "aliases" or not request.custom}
+
+
+def test_components_hand_nothing_of_their_callers_options_on_to_their_children() -> None:
+    plain_names, with_options = ({}, {}), ({}, {})
+    for opts, result in (({}, plain_names), (CALLERS_OPTIONS, with_options)):
+        deployment = run(lambda opts=opts: all_components(opts))  # type: ignore[misc]
+        assert deployment.error is None
+        for resource in deployment.resources:
+            if resource.parent_type.startswith(INDEX):
+                result[0][resource.name] = options_of(resource.request)
+                result[1][resource.name] = resource.waits_for
+
+    assert len(plain_names[0]) == 14
+    assert with_options == plain_names
+
+
+CALLERS_OPTIONS: dict[str, Any] = {
+    "ignore_changes": ["tags"],
+    "replace_on_changes": ["tags"],
+    "delete_before_replace": True,
+    "retain_on_delete": True,
+    "additional_secret_outputs": ["name"],
+    "custom_timeouts": pulumi.CustomTimeouts(create="1m"),
+}
+
+
+def all_components(options: dict[str, Any]) -> None:
+    """One of each kind; what they are made from does not matter here."""
+    import pulumi_random as random  # noqa: PLC0415
+
+    from components import certificates as pki  # noqa: PLC0415
+    from components.container_group import ContainerGroup, ContainerGroupArgs  # noqa: PLC0415
+    from components.container_image import ContainerImage, ContainerImageArgs  # noqa: PLC0415
+    from components.registry import ContainerRegistry, ContainerRegistryArgs  # noqa: PLC0415
+
+    before = random.RandomUuid("before")
+
+    def opts() -> pulumi.ResourceOptions:
+        depends = {"depends_on": [before]} if options else {}
+        return pulumi.ResourceOptions(**options, **depends)
+
+    registry = ContainerRegistry(
+        "registry", ContainerRegistryArgs(resource_group_name="g", sku="Basic", tags={}), opts()
+    )
+    ContainerImage(
+        "image", ContainerImageArgs(push_to=registry.push_target("a"), context="c"), opts()
+    )
+    ca = pki.CertificateAuthority(
+        "ca",
+        pki.CertificateAuthorityArgs(
+            common_name="CA", key_algorithm="ECDSA-P256", validity_days=2
+        ),
+        opts(),
+    )
+    pki.ServerCertificate("server", ca.leaf("server", 1), opts())
+    pki.ClientCertificate("client", ca.leaf("client", 1), opts())
+    ContainerGroup(
+        "group",
+        ContainerGroupArgs(
+            resource_group_name="g",
+            containers=[],
+            volumes=[],
+            public_port=443,
+            dns_label="label",
+            image_pull=registry.image_pull(),
+            workspace_id="w",
+            tags={},
+        ),
+        opts(),
+    )
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_component_registers_its_outputs(stack: str) -> None:
+    deployment = deploy(stack)
+    registered = {
+        resource.type.removeprefix(INDEX): set(deployment.registered_outputs[resource.urn])
+        for resource in deployment.resources
+        if resource.type.startswith(INDEX)
+    }
+
+    leaf_outputs = {"certificatePem", "privateKeyPem", "serialNumber"}
+    assert registered == {
+        "ContainerRegistry": {"loginServer", "pullIdentityId"},
+        "ContainerImage": {"reference"},
+        "CertificateAuthority": {"certificatePem"},
+        "ServerCertificate": leaf_outputs,
+        "ClientCertificate": leaf_outputs,
+        "NginxSidecar": {"configuration"},
+        "ContainerGroup": {"fqdn"},
+    }
+
+
+def test_a_preview_asks_nobody_for_a_token() -> None:
+    preview = deploy("dev", preview=True)
+
+    assert preview.calls == []
+    assert preview.token_exchanges == []
+
+
+def test_the_snapshots_are_those_of_the_committed_stacks() -> None:
+    committed = {path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")}
+
+    assert {path.stem for path in URNS.iterdir()} == committed == set(STACKS)
