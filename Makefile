@@ -51,13 +51,13 @@ down: ## Stop everything and remove the state; installed tools stay
 
 ##@ Check it
 .PHONY: test test-unit test-engine test-sidecar test-model-image check bench
-test: tools ## Every test
+test: tools curl ## Every test
 	@$(PYTEST) $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
 	@$(PYTEST) tests/unit $(ARGS)
 
-test-engine: tools ## The program under the real Pulumi engine
+test-engine: tools curl ## The program under the real Pulumi engine
 	@$(PYTEST) tests/engine $(ARGS)
 
 test-sidecar: tools ## Real handshakes with the deployed endpoint
@@ -92,9 +92,12 @@ help: ## This list
 	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: venv tools
+.PHONY: venv tools curl
 venv:
 	@scripts/setup.sh python
 
 tools:
 	@scripts/setup.sh python nginx pulumi
+
+curl:
+	@scripts/setup.sh curl

@@ -67,7 +67,7 @@ def up(arguments: argparse.Namespace) -> None:
         print(f"The endpoint takes plain HTTP from anybody: {outputs['endpoint']['predictUrl']}")
     elif bundles:
         _predict(bundles[0])
-        _explain(bundles[0], outputs["endpoint"])
+        explain(bundles[0], outputs["endpoint"])
 
 
 def preview(arguments: argparse.Namespace) -> None:
@@ -169,7 +169,7 @@ def _predict(bundle: Path) -> None:
     print(f"\nPredicted over mutual TLS as {bundle.name}: {DEMO_INSTANCES} -> {predictions}")
 
 
-def _explain(bundle: Path, endpoint: dict[str, Any]) -> None:
+def explain(bundle: Path, endpoint: dict[str, Any]) -> None:
     folder = bundle.relative_to(Path.cwd()) if bundle.is_relative_to(Path.cwd()) else bundle
     body = json.dumps({"instances": DEMO_INSTANCES})
     print(f"""

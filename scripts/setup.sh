@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh [python] [nginx] [pulumi]: makes sure that these are there. Everything goes below .local/
+# setup.sh [python] [nginx] [pulumi] [curl]: makes sure that these are there. Everything goes below .local/
 # and .venv/; what is there already costs a few hundredths of a second.
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +11,7 @@ fi
 
 for step in "$@"; do
   case $step in
-    python | nginx | pulumi) "scripts/setup_$step.sh" ;;
-    *) fail "setup.sh knows python, nginx and pulumi, not '$step'." ;;
+    python | nginx | pulumi | curl) "scripts/setup_$step.sh" ;;
+    *) fail "setup.sh knows python, nginx, pulumi and curl, not '$step'." ;;
   esac
 done

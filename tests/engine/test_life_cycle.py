@@ -5,8 +5,12 @@ The tests of this file are one story, told in order on one deployment.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +21,7 @@ import pytest
 
 from clients.bundle import write_bundle
 from clients.predict import predict
+from localcloud.__main__ import explain
 from localcloud.home import PROJECT, Home
 from localcloud.stack import LocalStack, opened, plain
 from tests.conftest import free_ports, shared_home
@@ -86,6 +91,25 @@ def test_a_second_up_changes_nothing_and_restarts_nothing(
     assert call(local, tmp_path) == [[19.0], [17.0]]
 
 
+def test_what_up_prints_works_as_printed(
+    local: LocalStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(local, tmp_path)
+    explain(tmp_path / "alice", local.stack.outputs()["endpoint"].value)
+    printed = capsys.readouterr().out
+    shell = printed.split("With curl:")[1].split("With Python")[0]
+    snippet = textwrap.dedent(printed.split("(.venv/bin/python):")[1].split("Again:")[0])
+
+    curl = subprocess.run(["/bin/sh", "-c", shell], capture_output=True, text=True, check=True)
+    python = subprocess.run(
+        [sys.executable, "-c", snippet], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(curl.stdout) == {"predictions": [[19.0], [17.0]]}
+    assert python.stdout == "{'predictions': [[19.0], [17.0]]}\n"
+    assert "make down" in printed
+
+
 def test_the_key_of_a_bundle_is_for_its_owner_only(local: LocalStack, tmp_path: Path) -> None:
     call(local, tmp_path)
 
@@ -141,13 +165,10 @@ def test_refresh_sees_a_killed_container_and_the_platform_starts_it_again(
 def test_up_starts_a_group_again_that_an_outage_stopped(
     home: Home, local: LocalStack, tmp_path: Path
 ) -> None:
-    for process in processes(home):
-        if process.pid != os.getpid() and "supervisor" in " ".join(process.cmdline()):
-            os.killpg(process.pid, signal.SIGKILL)
-    for process in processes(home):
-        if process.pid != os.getpid():
-            process.kill()
-    psutil.wait_procs([p for p in processes(home) if p.pid != os.getpid()], timeout=5)
+    killed = [process for process in processes(home) if process.pid != os.getpid()]
+    for process in killed:
+        process.kill()
+    psutil.wait_procs(killed, timeout=5)
 
     assert up(local).operations == {}
     assert call(local, tmp_path) == [[19.0], [17.0]]
