@@ -29,6 +29,7 @@ from localcloud.plugins.base import Refused
 
 PROBER = "_prober"
 START_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 15
 _SOCKET_PATH_LIMIT = 100
 """Bytes of a Unix socket's path, 108 in Linux, less what supervisord appends while it binds."""
 
@@ -93,6 +94,7 @@ class Group:
                 f"characters, at most {_SOCKET_PATH_LIMIT}); clone the project into a folder with "
                 "a shorter path"
             )
+        self._kill_strays()
         for container in containers:
             for port in container.ports:
                 require_free_port(port)
@@ -111,14 +113,11 @@ class Group:
     def stop(self) -> None:
         """Stop all processes of the group; nothing happens if none runs."""
         pid = self._pid()
-        if pid is None or not _is_supervisord(pid):
-            return
-        with contextlib.suppress(OSError, Fault):
-            self._supervisor().supervisor.shutdown()
-        if not _wait_for_end(pid, 15):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-            _wait_for_end(pid, 5)
+        if pid is not None and _is_supervisord(pid):
+            with contextlib.suppress(OSError, Fault):
+                self._supervisor().supervisor.shutdown()
+            _wait_for_end(pid, STOP_TIMEOUT_SECONDS)
+        self._kill_strays()
 
     def remove(self) -> None:
         self.stop()
@@ -146,6 +145,24 @@ class Group:
     def _supervisor(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
         return ServerProxy("http://localhost", transport=transport)
+
+    def _kill_strays(self) -> None:
+        """Kill what outlived its supervisord, which something may have killed before us.
+
+        All processes of a group have its folder as their working directory, also the workers
+        that nginx forks.
+        """
+        deadline = time.monotonic() + 5
+        while strays := _processes_in(self.folder):
+            if time.monotonic() > deadline:
+                raise Refused(
+                    f"processes {', '.join(map(str, strays))} of {self.folder} do not end; "
+                    f"type: kill -9 {' '.join(map(str, strays))}"
+                )
+            for stray in strays:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(stray, signal.SIGKILL)
+            time.sleep(0.05)
 
     def _pid(self) -> int | None:
         try:
@@ -270,6 +287,17 @@ def _environment(container: Container) -> str:
 
 def _project_root() -> str:
     return str(Path(__file__).resolve().parent.parent)
+
+
+def _processes_in(folder: Path) -> list[int]:
+    """Ids of the processes that work in a folder, without those that have already ended."""
+    found = []
+    for cwd in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            # A process that is being waited for has no working directory any more.
+            if cwd.readlink() == folder:
+                found.append(int(cwd.parent.name))
+    return found
 
 
 def _is_supervisord(pid: int) -> bool:

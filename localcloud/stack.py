@@ -64,9 +64,9 @@ class LocalStack:
 
     def up(self, **options: Any) -> automation.UpResult:
         """Deploy; containers that an outage stopped are started first."""
-        self._require_free_ports()
         for record in self.container_groups():
             self.groups.resume(record)
+        self._require_free_ports()
         return self.stack.up(**options)
 
     def remove(self) -> None:

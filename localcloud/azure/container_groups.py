@@ -13,7 +13,7 @@ from typing import Any
 from localcloud.azure import rules
 from localcloud.azure.cloud import Cloud, Record, registry_for
 from localcloud.plugins.base import Properties, Refused
-from localcloud.processes import Container, Group, Probe
+from localcloud.processes import Container, Group, Probe, require_free_port
 
 LOOPBACK = "127.0.0.1"
 
@@ -44,6 +44,9 @@ class ContainerGroups:
             containers = self._containers(record)
             group = self._group(record)
             names = " and ".join(container.name for container in containers)
+            # Before the running group is touched: it would not come back.
+            for port in _ports(record) - (_ports(old) if old else set()):
+                require_free_port(port)
             self._say(f"endpoint: {'restarting' if group.is_running else 'starting'} {names}")
             group.stop()
             self._write_volumes(record)
@@ -161,6 +164,10 @@ class ContainerGroups:
             readiness=_probe(spec.get("readinessProbe"), places, root),
             ports=[port["port"] for port in spec.get("ports") or []],
         )
+
+
+def _ports(record: Record) -> set[int]:
+    return {p["port"] for c in record.inputs["containers"] for p in c.get("ports") or []}
 
 
 def _translate(word: str, places: list[tuple[str, Path]], rootfs: Path) -> str:
