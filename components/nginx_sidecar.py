@@ -72,6 +72,9 @@ class NginxSidecar(pulumi.ComponentResource):
                     "clients": dict(zip(values["serials"], args.clients, strict=True)),
                     "max_request_body_in_mb": args.max_request_body_in_mb,
                     "worker_processes": math.ceil(args.cpu),
+                    "connections_per_client": connections_per_client(
+                        args.memory_in_gb, args.max_request_body_in_mb
+                    ),
                 }
             )
 
@@ -116,6 +119,16 @@ class NginxSidecar(pulumi.ComponentResource):
             ),
         )
         self.register_outputs({"configuration": self.configuration})
+
+
+def connections_per_client(memory_in_gb: float, max_request_body_in_mb: int) -> int:
+    """How many requests of one client are taken at once.
+
+    So many that their bodies fill half of the sidecar's memory at most (nginx takes a quarter more
+    than the limit for a body whose length it is not told), and never less than 8: whoever holds one
+    certificate must not be able to end the sidecar for everybody.
+    """
+    return max(8, int(memory_in_gb * 1024 / 2 / (max_request_body_in_mb * 1.25)))
 
 
 def render(variables: Mapping[str, object]) -> str:

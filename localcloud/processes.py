@@ -67,7 +67,7 @@ class Group:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._socket = folder / "supervisor.sock"
+        self._socket = folder / "sock"  # a socket's path has to be short
         self._pid_file = folder / "supervisord.pid"
 
     @property

@@ -24,6 +24,7 @@ class Deployment:
     """A stack that was really deployed on this machine, for tests that only look at it."""
 
     home: Home
+    config: dict[str, Any]
     outputs: dict[str, Any]
     group: Record
 
@@ -57,7 +58,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     config = {**free_ports(), "clients": [{"name": "alice"}, {"name": "bob"}]}
     with opened("local", home=home, config=config) as local:
         result = local.up()
-        yielded = Deployment(home, plain(result.outputs), local.container_groups()[0])
+        yielded = Deployment(home, config, plain(result.outputs), local.container_groups()[0])
     yield yielded
     with opened("local", home=home, config=config) as local:
         local.stack.destroy()

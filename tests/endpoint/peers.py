@@ -1,0 +1,250 @@
+"""Clients of every kind: the endpoint's own, and those that must not get in.
+
+Everything goes over real sockets to the deployed endpoint, and nothing turns the verification of
+the server off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A certificate with its key, in one file as Python's ssl takes it."""
+
+    file: Path
+
+
+@dataclass
+class Authority:
+    """Signs whatever it is asked to."""
+
+    certificate: x509.Certificate
+    key: CertificateIssuerPrivateKeyTypes
+    folder: Path
+
+    @classmethod
+    def new(cls, folder: Path, name: x509.Name) -> Authority:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            _builder(name, name, key.public_key(), timedelta(0), timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        return cls(certificate, key, folder)
+
+    def issue(
+        self,
+        *,
+        usages: tuple[x509.ObjectIdentifier, ...] = (CLIENT_AUTH,),
+        starts_in: timedelta = timedelta(hours=-1),
+        ends_in: timedelta = timedelta(hours=1),
+        key: CertificateIssuerPrivateKeyTypes | None = None,
+        common_name: str = "alice",
+    ) -> Identity:
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        builder = _builder(
+            name, self.certificate.subject, key.public_key(), starts_in, ends_in
+        ).add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        if usages:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        return write_identity(self.folder, builder.sign(self.key, hashes.SHA256()), key)
+
+
+def self_signed(folder: Path, name: x509.Name) -> Identity:
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = _builder(name, name, key.public_key(), timedelta(0), timedelta(days=1))
+    return write_identity(folder, builder.sign(key, hashes.SHA256()), key)
+
+
+def rsa_key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def write_identity(
+    folder: Path, certificate: x509.Certificate, key: CertificateIssuerPrivateKeyTypes
+) -> Identity:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    file = folder / f"{certificate.serial_number:x}.pem"
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + pem)
+    return Identity(file)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: Any, starts_in: timedelta, ends_in: timedelta
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + starts_in)
+        .not_valid_after(now + ends_in)
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, byte for byte, until the other side closed or had nothing more to say."""
+
+    raw: bytes
+
+    @property
+    def status(self) -> int:
+        return int(self.raw.split(b" ", 2)[1]) if self.raw.startswith(b"HTTP/1.1 ") else 0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        lines = self.raw.split(b"\r\n\r\n", 1)[0].decode().split("\r\n")[1:]
+        return {k.lower(): v for k, _, v in (line.partition(": ") for line in lines)}
+
+    @property
+    def body(self) -> bytes:
+        return self.raw.split(b"\r\n\r\n", 1)[-1]
+
+    @property
+    def error(self) -> str:
+        return str(json.loads(self.body)["error"])
+
+
+@dataclass
+class Endpoint:
+    """The deployed endpoint, and how to get at it."""
+
+    port: int
+    ca_file: Path
+    authority: Authority
+    """The stack's own CA, with its key out of the stack's state."""
+    alice: Identity
+    bob: Identity
+    server: Identity
+    serials: dict[str, str]
+    model_log: Path
+    access_log: Path
+    folder: Path
+    name: str = "localhost"
+
+    @property
+    def host(self) -> str:
+        return f"{self.name}:{self.port}"
+
+    def context(self, identity: Identity | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if identity:
+            context.load_cert_chain(identity.file)
+        return context
+
+    def connect(
+        self,
+        identity: Identity | None,
+        *,
+        context: ssl.SSLContext | None = None,
+        sni: str | None = "localhost",
+    ) -> ssl.SSLSocket:
+        context = context or self.context(identity)
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        try:
+            return context.wrap_socket(plain, server_hostname=sni)
+        except BaseException:
+            plain.close()
+            raise
+
+    def send(self, identity: Identity | None, data: bytes, **options: Any) -> Answer:
+        """Send bytes over TLS; returns what comes back until the connection is closed."""
+        with self.connect(identity, **options) as connection:
+            with contextlib.suppress(OSError):  # it may close before it has read everything
+                connection.sendall(data)
+            return Answer(read_all(connection))
+
+    def get(
+        self, identity: Identity | None, path: str = "/v1/models/demo", **fields: str
+    ) -> Answer:
+        return self.send(identity, self.request("GET", path, None, **fields))
+
+    def predict(
+        self, identity: Identity | None, body: bytes = b'{"instances": [[10.0], [9.0]]}'
+    ) -> Answer:
+        return self.send(identity, self.request("POST", "/v1/models/demo:predict", body))
+
+    def request(self, method: str, path: str, body: bytes | None = None, **fields: str) -> bytes:
+        """A whole request that asks for the connection to be closed after it."""
+        headers = {"Host": self.host, "Connection": "close"}
+        if body is not None:
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        headers |= {name.replace("_", "-"): value for name, value in fields.items()}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode() + (body or b"")
+
+    def logged(self, answer: Answer, since: int = 0) -> list[dict[str, Any]]:
+        """The access log up to the request that was answered so; waits for its line."""
+        deadline = time.monotonic() + 10
+        while True:
+            with self.access_log.open("rb") as log:
+                log.seek(since)
+                entries = [json.loads(x) for x in log.read().splitlines() if x[:1] == b"{"]
+            ids = [entry["request_id"] for entry in entries]
+            if (wanted := answer.headers["x-request-id"]) in ids:
+                return entries[: ids.index(wanted) + 1]
+            assert time.monotonic() < deadline, "the request is not in the access log"
+            time.sleep(0.02)
+
+    def model_saw(self, since: int) -> list[dict[str, Any]]:
+        """Requests in the model's own log that are not the platform's probes."""
+        with self.model_log.open("rb") as log:
+            log.seek(since)
+            entries = [json.loads(line) for line in log.read().splitlines() if line[:1] == b"{"]
+        return [e for e in entries if e["request_id"] or not e["path"].startswith("/health/")]
+
+    @contextlib.contextmanager
+    def reaching_model(self) -> Iterator[list[dict[str, Any]]]:
+        """Collects what the model logs of the requests in the block.
+
+        A good request is sent after them and waited for in the log, so what came before it would
+        be there, too: an empty list means that nothing arrived, not that nobody looked.
+        """
+        start = self.model_log.stat().st_size
+        arrived: list[dict[str, Any]] = []
+        yield arrived
+        last = self.get(self.alice)
+        assert last.status == 200, last.raw
+        deadline = time.monotonic() + 10
+        while True:
+            seen = self.model_saw(start)
+            if any(e["request_id"] == last.headers["x-request-id"] for e in seen):
+                break
+            assert time.monotonic() < deadline, "the good request is not in the model's log"
+            time.sleep(0.02)
+        arrived += [e for e in seen if e["request_id"] != last.headers["x-request-id"]]
+
+
+def read_all(connection: socket.socket) -> bytes:
+    chunks = []
+    with contextlib.suppress(OSError):
+        while chunk := connection.recv(65536):
+            chunks.append(chunk)
+    return b"".join(chunks)

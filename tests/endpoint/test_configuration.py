@@ -1,0 +1,72 @@
+"""nginx accepts what is rendered for every committed stack, with every kind of key."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clients.bundle import write_bundle
+from clients.predict import predict
+from localcloud.home import Home
+from localcloud.stack import opened, plain
+from tests.conftest import free_ports, shared_home
+
+
+def nginx_t(folder: Path, volume: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    for name, value in volume.items():
+        (folder / name).write_bytes(base64.b64decode(value))
+    command = ["nginx", "-t", "-p", str(folder), "-c", str(folder / "nginx.conf")]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def volume_of(home: Home, stack: str, config: dict[str, Any]) -> dict[str, str]:
+    with opened(stack, home=home, config=config, records_only=True) as local:
+        local.up()
+        (volume,) = local.container_groups()[0].inputs["volumes"]
+    return dict(volume["secret"])
+
+
+@pytest.mark.parametrize("stack", ["local", "dev", "prod"])
+def test_nginx_accepts_the_configuration_of_a_committed_stack(tmp_path: Path, stack: str) -> None:
+    volume = volume_of(shared_home(tmp_path / "home"), stack, {})
+
+    checked = nginx_t(tmp_path, volume)
+
+    assert set(volume) == {"nginx.conf", "server.crt", "server.key", "ca.crt"}
+    assert checked.returncode == 0, checked.stderr
+    assert "warn" not in checked.stderr
+
+
+def test_nginx_accepts_a_stack_without_clients_and_with_many_and_long_names(
+    tmp_path: Path,
+) -> None:
+    names = [{"name": f"{'n' * 60}{i:04}"} for i in range(40)]
+    config = {"dnsLabel": "l" * 56, "serverNames": [f"{'s' * 63}.{'t' * 63}.example.com"]}
+    for clients in ([], names):
+        folder = tmp_path / str(len(clients))
+        volume = volume_of(shared_home(folder / "h"), "dev", {**config, "clients": clients})
+        checked = nginx_t(folder, volume)
+        assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("algorithm", ["RSA-2048", "ECDSA-P384"])
+def test_the_other_kinds_of_keys_shake_hands(tmp_path: Path, algorithm: str) -> None:
+    home = shared_home(tmp_path / "h")
+    config = {**free_ports(), "certificates": {"keyAlgorithm": algorithm}}
+    with opened("local", home=home, config=config) as local:
+        outputs = plain(local.up().outputs)
+        try:
+            write_bundle(
+                tmp_path / "alice",
+                "alice",
+                outputs["endpoint"],
+                outputs["clientCertificates"]["alice"],
+            )
+            assert predict(tmp_path / "alice", [[10.0], [9.0]]) == [[19.0], [17.0]]
+        finally:
+            local.stack.destroy()
+            local.remove()
