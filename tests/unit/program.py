@@ -1,9 +1,8 @@
 """Runs the committed program without an engine, and writes down everything it asks for.
 
 What the mocks of Pulumi's SDK drop is kept here: what is secret and where, resource options,
-registered outputs. Answers are what the real plugins answer as far as the program can tell: ids of
-certificates are decimal serials, nothing is marked secret, and in a preview nothing is known that
-Azure has not said yet.
+registered outputs. Plugins answer as in plugins.py, and in a preview not at all, so that nothing
+is known that they have not said yet.
 
 No engine means: nothing here proves what a change does to a deployed stack (tests/engine does).
 """
@@ -11,12 +10,11 @@ No engine means: nothing here proves what a change does to a deployed stack (tes
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextvars
-import hashlib
+import copy
 import json
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,35 +23,20 @@ from unittest import mock
 
 import pulumi
 import yaml
-from google.protobuf import empty_pb2, struct_pb2
-from pulumi.runtime import mocks, rpc, settings
+from google.protobuf import empty_pb2
+from pulumi.runtime import mocks, settings
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 import components.registry
+from tests.unit.plugins import answer
+from tests.unit.properties import decode, encode, plain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "mtls-model-endpoint"
 STACKS = ("local", "dev", "prod")
 STACK_TYPE = "pulumi:pulumi:Stack"
-SUBSCRIPTION = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590"
-PRINCIPAL_ID = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
-PUSH_TOKEN = "the registry's push token"
-
-
-@dataclass(frozen=True)
-class Secret:
-    """A value that the engine would encrypt in the state and hide in its output."""
-
-    value: Any
-
-
-class _Unknown:
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN = _Unknown()
+PUSH_TOKEN = "the registry's push token"  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -101,7 +84,9 @@ class Deployment:
     @property
     def exports(self) -> dict[str, Any]:
         return next(
-            outputs for urn, outputs in self.registered_outputs.items() if type_of(urn) == STACK_TYPE
+            outputs
+            for urn, outputs in self.registered_outputs.items()
+            if type_of(urn) == STACK_TYPE
         )
 
     @property
@@ -114,16 +99,31 @@ def type_of(urn: str) -> str:
 
 
 def config_of(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Config as the engine hands it to the program: `Pulumi.yaml`'s defaults, the stack file's
-    values, and on top of them `overrides` (without namespace; None takes a key out)."""
-    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
-    values = {k: v["default"] for k, v in project["config"].items() if "default" in v}
+    """Config of a committed stack as the engine hands it to the program."""
+    return as_config(stack_file(stack, overrides))
+
+
+def stack_file(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values of a committed stack file, and on top of them `overrides`; None takes a key out.
+
+    Keys of the project are without namespace.
+    """
     committed = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    values |= {k.removeprefix(f"{PROJECT}:"): v for k, v in committed.items()}
-    values |= overrides or {}
-    return {
-        k if ":" in k else f"{PROJECT}:{k}": as_text(v) for k, v in values.items() if v is not None
-    }
+    values = {key.removeprefix(f"{PROJECT}:"): value for key, value in committed.items()}
+    return {k: v for k, v in {**values, **(overrides or {})}.items() if v is not None}
+
+
+def as_config(values: Mapping[str, Any]) -> dict[str, str]:
+    """What the engine makes of a stack file: `Pulumi.yaml`'s defaults below it, all of it text."""
+    complete = {**{k: v["default"] for k, v in schema().items() if "default" in v}, **values}
+    return {k if ":" in k else f"{PROJECT}:{k}": as_text(v) for k, v in complete.items()}
+
+
+@cache
+def schema() -> dict[str, dict[str, Any]]:
+    """The `config:` of `Pulumi.yaml`."""
+    declared: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    return declared["config"]
 
 
 def as_text(value: object) -> str:
@@ -136,7 +136,7 @@ def deploy(
     *,
     preview: bool = False,
 ) -> Deployment:
-    """The committed program on a committed stack; equal calls share one run.
+    """The committed program on a committed stack. Equal calls share one run, not its record.
 
     Raises:
         Exception: whatever the program raises.
@@ -144,7 +144,7 @@ def deploy(
     deployment = _program(stack, json.dumps(overrides or {}), preview)
     if deployment.error:
         raise deployment.error
-    return deployment
+    return copy.deepcopy(deployment)
 
 
 def refused(stack: str, overrides: Mapping[str, Any]) -> Deployment:
@@ -158,7 +158,11 @@ def refused(stack: str, overrides: Mapping[str, Any]) -> Deployment:
 
 @cache
 def _program(stack: str, overrides: str, preview: bool) -> Deployment:
-    config = config_of(stack, json.loads(overrides))
+    return run_committed(stack, config_of(stack, json.loads(overrides)), preview=preview)
+
+
+def run_committed(stack: str, config: Mapping[str, str], *, preview: bool = False) -> Deployment:
+    """The committed program with exactly this config, run now."""
     return run(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         stack=stack,
@@ -189,15 +193,15 @@ def run(
         settings.ROOT.set(None)
         pulumi.runtime.set_all_config(deployment.config)
 
-        async def program_in_stack() -> None:
-            await run_in_stack(lambda: None if program() is None else None)
+        def discard_result() -> None:
+            program()
 
         with mock.patch.object(components.registry, "_exchange", exchange):
-            asyncio.run(program_in_stack())
+            asyncio.run(run_in_stack(discard_result))
 
     try:
         contextvars.copy_context().run(isolated)
-    except Exception as error:  # noqa: BLE001  the caller looks at it
+    except Exception as error:
         deployment.error = error
     return deployment
 
@@ -230,10 +234,10 @@ class Monitor(mocks.MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         assert urn not in [r.urn for r in self.deployment.resources], f"{urn} is there twice"
         inputs = decode(request.object)
-        id_, outputs = ("", {})
-        if request.custom:
-            known = "" if self.preview else request.type
-            id_, outputs = answer(known, request.name, plain(inputs))
+        id_: str = ""
+        outputs: dict[str, Any] = {}
+        if request.custom and not self.preview:
+            id_, outputs = answer(request.type, request.name, plain(inputs))
         implied = {u for d in request.propertyDependencies.values() for u in d.urns}
         self.deployment.resources.append(
             Registered(
@@ -244,9 +248,7 @@ class Monitor(mocks.MockMonitor):
                 inputs=inputs,
                 outputs={**outputs, "id": id_},
                 protect=request.protect,
-                waits_for=frozenset(
-                    u.split("::")[3] for u in {*request.dependencies} - implied
-                ),
+                waits_for=frozenset(u.split("::")[3] for u in {*request.dependencies} - implied),
                 request=request,
             )
         )
@@ -263,150 +265,6 @@ class Monitor(mocks.MockMonitor):
     ) -> resource_pb2.ResourceInvokeResponse:
         self.deployment.calls.append((request.tok, decode(request.args)))
         assert request.tok == "azure-native:authorization:getClientToken"
-        token: dict[str, Any] = {"token": "the deployer's Azure token"}
-        return resource_pb2.ResourceInvokeResponse(**{"return": encode(token)})
-
-
-def answer(type_: str, name: str, inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Id and outputs of a resource that was created; of an unknown type, as in a preview: none."""
-    group = f"{SUBSCRIPTION}/resourceGroups/{inputs.get('resourceGroupName', '')}/providers"
-    auto_name = f"{name}1a2b3c4d"
-    match type_.rpartition(":")[2]:
-        case "ResourceGroup":
-            return f"{SUBSCRIPTION}/resourceGroups/{auto_name}", {**inputs, "name": auto_name}
-        case "RandomString":
-            result = hashlib.sha256(name.encode()).hexdigest()[: inputs["length"]]
-            return result, {**inputs, "result": result}
-        case "RandomUuid":
-            result = "5d2f2c3e-52fb-4a5f-9d3c-1f6a2f0a9b11"
-            return result, {**inputs, "result": result}
-        case "Workspace":
-            return f"{group}/Microsoft.OperationalInsights/workspaces/{auto_name}", inputs
-        case "Registry":
-            host = inputs["registryName"]
-            return f"{group}/Microsoft.ContainerRegistry/registries/{host}", {
-                **inputs,
-                # Not always `<name>.azurecr.io`, so nobody may guess it.
-                "loginServer": f"{host}-a1b2.azurecr.io",
-            }
-        case "UserAssignedIdentity":
-            return f"{group}/Microsoft.ManagedIdentity/userAssignedIdentities/{auto_name}", {
-                **inputs,
-                "principalId": PRINCIPAL_ID,
-                "clientId": "a5d9f5a1-8f43-4c53-8a59-8a0f0c7f2e22",
-            }
-        case "RoleAssignment":
-            id_ = f"{inputs['scope']}/providers/Microsoft.Authorization/roleAssignments"
-            return f"{id_}/{inputs['roleAssignmentName']}", inputs
-        case "Image":
-            repository = inputs["imageName"].rpartition(":")[0]
-            digest = hashlib.sha256(inputs["build"]["context"].encode()).hexdigest()
-            return inputs["imageName"], {**inputs, "repoDigest": f"{repository}@sha256:{digest}"}
-        case "PrivateKey":
-            return digits(name), {**inputs, "privateKeyPem": private_key_pem(name)}
-        case "CertRequest":
-            return digits(name), {**inputs, "certRequestPem": pem("CERTIFICATE REQUEST", name)}
-        case "SelfSignedCert" | "LocallySignedCert":
-            return digits(name), {
-                **inputs,
-                "certPem": certificate_pem(name),
-                "validityStartTime": "2026-11-21T04:00:00Z",
-                "validityEndTime": f"after {inputs['validityPeriodHours']} hours",
-            }
-        case "ContainerGroup":
-            address = inputs["ipAddress"]
-            fqdn = f"{address['dnsNameLabel']}.westeurope.azurecontainer.io"
-            identity = inputs["identity"]
-            by_id = {id_: {} for id_ in identity["userAssignedIdentities"]}
-            return f"{group}/Microsoft.ContainerInstance/containerGroups/{auto_name}", {
-                **inputs,
-                "identity": {**identity, "userAssignedIdentities": by_id},
-                "ipAddress": {**address, "fqdn": fqdn, "ip": "20.0.0.1"},
-            }
-        case "DiagnosticSetting":
-            return f"{inputs['resourceUri']}|{inputs['name']}", inputs
-        case "":
-            return "", {}
-        case _:
-            raise AssertionError(f"no plugin answers for {type_}")
-
-
-def digits(name: str) -> str:
-    """A serial number of 128 bits in decimal, the same for the same name."""
-    return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:16]))
-
-
-def pem(kind: str, name: str) -> str:
-    body = base64.b64encode(f"{kind} of {name}".encode()).decode()
-    return f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n"
-
-
-def private_key_pem(name: str) -> str:
-    """A key that can be told from every other, by the resource that made it."""
-    return pem("EC PRIVATE KEY", name)
-
-
-def certificate_pem(name: str) -> str:
-    return pem("CERTIFICATE", name)
-
-
-def decode(message: struct_pb2.Struct | struct_pb2.Value) -> Any:
-    """Properties as they travel, with what is secret or unknown marked where it is."""
-    if isinstance(message, struct_pb2.Struct):
-        fields = {key: decode(value) for key, value in message.fields.items()}
-        match fields.get(rpc._special_sig_key):
-            case None:
-                return fields
-            case rpc._special_secret_sig:
-                return Secret(fields["value"])
-            case signature:
-                raise AssertionError(f"no value of this kind was expected: {signature}")
-    match message.WhichOneof("kind"):
-        case "struct_value":
-            return decode(message.struct_value)
-        case "list_value":
-            return [decode(value) for value in message.list_value.values]
-        case "number_value":
-            number = message.number_value
-            return int(number) if number.is_integer() else number
-        case "string_value":
-            return UNKNOWN if message.string_value == rpc.UNKNOWN else message.string_value
-        case "bool_value":
-            return message.bool_value
-        case _:
-            return None
-
-
-def encode(properties: dict[str, Any]) -> struct_pb2.Struct:
-    message = struct_pb2.Struct()
-    message.update(properties)
-    return message
-
-
-def plain(value: Any) -> Any:
-    """The value, whether secret or not."""
-    match value:
-        case Secret():
-            return plain(value.value)
-        case dict():
-            return {key: plain(item) for key, item in value.items()}
-        case list():
-            return [plain(item) for item in value]
-        case _:
-            return value
-
-
-def strings(value: Any, *, secret: bool = False) -> Iterator[tuple[str, bool]]:
-    """Every string in a value, keys too, and whether it is secret."""
-    match value:
-        case Secret():
-            yield from strings(value.value, secret=True)
-        case dict():
-            for key, item in value.items():
-                yield key, secret
-                yield from strings(item, secret=secret)
-        case list():
-            for item in value:
-                yield from strings(item, secret=secret)
-        case str():
-            yield value, secret
+        # The field is called `return`, which is no Python argument.
+        answer_: dict[str, Any] = {"return": encode({"token": "the deployer's Azure token"})}
+        return resource_pb2.ResourceInvokeResponse(**answer_)

@@ -193,50 +193,52 @@ def test_nothing_is_protected_outside_production(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_only_the_container_group_and_its_setting_have_options_of_their_own(stack: str) -> None:
     special = {
-        r.name: options for r in deploy(stack).resources if (options := options_of(r.request))
+        r.name: sorted(options)
+        for r in deploy(stack).resources
+        if (options := options_of(r.request))
     }
 
-    assert {name: sorted(options) for name, options in special.items()} == {
-        "endpoint-group": ["deleteBeforeReplace", "replaceOnChanges"],
+    assert special == {
+        "endpoint-group": ["deleteBeforeReplace", "replaceOnChanges", "replacement_trigger"],
         "endpoint-diagnostics": ["deleteBeforeReplace"],
     }
 
 
-def options_of(request: Any) -> dict[str, Any]:
-    """Options that are set, but for the parent, dependencies and what the SDK fills in."""
-    names = (
-        "aliases",
-        "additionalSecretOutputs",
+def options_of(request: Any) -> dict[str, str]:
+    """Resource options, but for parent, dependencies, protection and what the SDK fills in."""
+    names = {
         "customTimeouts",
         "deleteBeforeReplace",
         "deletedWith",
         "hideDiffs",
-        "hooks",
         "ignoreChanges",
         "importId",
+        "providers",
         "replaceOnChanges",
         "replace_with",
         "replacement_trigger",
         "retainOnDelete",
         "transforms",
-    )
-    given = {field.name: value for field, value in request.ListFields() if field.name in names}
-    # Every resource of a generated SDK brings aliases for its API versions along.
-    return {k: v for k, v in given.items() if k != "aliases" or not request.custom}
+        # A generated SDK fills these in for its resources.
+        *(() if request.custom else ("aliases", "additionalSecretOutputs")),
+    }
+    return {field.name: str(value) for field, value in request.ListFields() if field.name in names}
 
 
 def test_components_hand_nothing_of_their_callers_options_on_to_their_children() -> None:
-    plain_names, with_options = ({}, {}), ({}, {})
-    for opts, result in (({}, plain_names), (CALLERS_OPTIONS, with_options)):
-        deployment = run(lambda opts=opts: all_components(opts))  # type: ignore[misc]
+    def children(options: dict[str, Any]) -> dict[str, tuple[dict[str, str], frozenset[str]]]:
+        deployment = run(lambda: all_components(options))
         assert deployment.error is None
-        for resource in deployment.resources:
-            if resource.parent_type.startswith(INDEX):
-                result[0][resource.name] = options_of(resource.request)
-                result[1][resource.name] = resource.waits_for
+        return {
+            r.name: (options_of(r.request), r.waits_for)
+            for r in deployment.resources
+            if r.parent_type.startswith(INDEX)
+        }
 
-    assert len(plain_names[0]) == 14
-    assert with_options == plain_names
+    without = children({})
+
+    assert len(without) == 16
+    assert children(CALLERS_OPTIONS) == without
 
 
 CALLERS_OPTIONS: dict[str, Any] = {
@@ -244,7 +246,6 @@ CALLERS_OPTIONS: dict[str, Any] = {
     "replace_on_changes": ["tags"],
     "delete_before_replace": True,
     "retain_on_delete": True,
-    "additional_secret_outputs": ["name"],
     "custom_timeouts": pulumi.CustomTimeouts(create="1m"),
 }
 
@@ -261,8 +262,7 @@ def all_components(options: dict[str, Any]) -> None:
     before = random.RandomUuid("before")
 
     def opts() -> pulumi.ResourceOptions:
-        depends = {"depends_on": [before]} if options else {}
-        return pulumi.ResourceOptions(**options, **depends)
+        return pulumi.ResourceOptions(**options, depends_on=[before] if options else None)
 
     registry = ContainerRegistry(
         "registry", ContainerRegistryArgs(resource_group_name="g", sku="Basic", tags={}), opts()
@@ -272,9 +272,7 @@ def all_components(options: dict[str, Any]) -> None:
     )
     ca = pki.CertificateAuthority(
         "ca",
-        pki.CertificateAuthorityArgs(
-            common_name="CA", key_algorithm="ECDSA-P256", validity_days=2
-        ),
+        pki.CertificateAuthorityArgs(common_name="CA", key_algorithm="ECDSA-P256", validity_days=2),
         opts(),
     )
     pki.ServerCertificate("server", ca.leaf("server", 1), opts())

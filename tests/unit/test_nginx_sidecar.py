@@ -1,0 +1,396 @@
+"""The rendered nginx.conf, as text: who is on the list, what is closed, what is never absolute.
+
+Whether nginx takes it and does what it says is for tests/sidecar, with a real nginx.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jinja2
+import pytest
+
+from components import nginx_sidecar
+from tests.unit.plugins import digits
+from tests.unit.program import STACKS, Deployment, deploy
+
+PORTS = {"local": (8443, 8502), "dev": (443, 8502), "prod": (443, 8502)}
+VARIABLES: dict[str, Any] = {
+    "model_name": "demo",
+    "model_port": 8501,
+    "endpoint_port": 443,
+    "health_port": 8502,
+    "server_names": ["model.example.com"],
+    "clients": {"0A": "alice"},
+    "max_request_body_in_mb": 8,
+    "worker_processes": 1,
+    "connections_per_client": 100,
+}
+
+
+@dataclass
+class Directive:
+    """`name arguments;` or `name arguments { block }`."""
+
+    name: str
+    arguments: list[str]
+    block: list[Directive] | None = None
+
+    def find(self, name: str) -> list[Directive]:
+        return [directive for directive in self.block or () if directive.name == name]
+
+    def walk(self) -> Iterator[Directive]:
+        yield self
+        for directive in self.block or ():
+            yield from directive.walk()
+
+
+TOKENS = re.compile(
+    r"""\s+ | \#[^\n]* | (?P<mark>[;{}]) | "(?P<double>[^"]*)" | '(?P<single>[^']*)'
+    | (?P<word>[^\s;{}"']+)""",
+    re.VERBOSE,
+)
+
+
+def parse(text: str) -> Directive:
+    """nginx.conf as a tree; good enough for a file that quotes whatever has braces in it."""
+    root = Directive("root", [], [])
+    open_blocks: list[Directive] = [root]
+    words: list[str] = []
+    position = 0
+    while position < len(text):
+        token = TOKENS.match(text, position)
+        assert token, text[position : position + 80]
+        position = token.end()
+        match token.lastgroup, token["mark"]:
+            case None, _:
+                continue
+            case "mark", "}":
+                open_blocks.pop()
+            case "mark", mark:
+                block: list[Directive] | None = [] if mark == "{" else None
+                directive = Directive(words[0], words[1:], block)
+                around = open_blocks[-1].block
+                assert around is not None
+                around.append(directive)
+                words = []
+                if block is not None:
+                    open_blocks.append(directive)
+            case str(group), _:
+                words.append(token[group])
+    assert open_blocks == [root]
+    assert words == []
+    return root
+
+
+def configuration(deployment: Deployment) -> str:
+    (volume,) = deployment["endpoint-group"].inputs["volumes"]
+    return base64.b64decode(volume["secret"]["nginx.conf"]).decode()
+
+
+def servers(text: str) -> list[Directive]:
+    (http,) = parse(text).find("http")
+    return http.find("server")
+
+
+def only(directive: Directive, name: str) -> list[str]:
+    (found,) = directive.find(name)
+    return found.arguments
+
+
+def map_of(text: str, variable: str) -> dict[str, str]:
+    (http,) = parse(text).find("http")
+    (found,) = (m for m in http.find("map") if m.arguments[1] == variable)
+    return {entry.name: entry.arguments[0] for entry in found.block or ()}
+
+
+@pytest.mark.parametrize("missing", VARIABLES)
+def test_a_template_variable_that_nobody_gives_is_an_error(missing: str) -> None:
+    given = {name: value for name, value in VARIABLES.items() if name != missing}
+
+    with pytest.raises(jinja2.UndefinedError, match=f"'{missing}' is undefined"):
+        nginx_sidecar.render(given)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_everything_of_the_template_is_filled_in(stack: str) -> None:
+    text = configuration(deploy(stack))
+
+    assert text.endswith("}\n")
+    assert not re.search(r"\{\{|\{%|%\}|\}\}$|None|Output|\[\]", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_list_holds_every_client_once_and_nobody_else(stack: str) -> None:
+    deployment = deploy(stack)
+    text = configuration(deployment)
+    clients = [name.removeprefix("client-") for name in deployment.of("ClientCertificate")]
+
+    assert map_of(text, "$client_name") == {
+        "default": "",
+        **{serial_of(client): client for client in clients},
+    }
+    assert all(text.count(serial_of(client)) == 1 for client in clients)
+
+
+def serial_of(client: str) -> str:
+    return int(digits(f"client-{client}-certificate")).to_bytes(16).hex().upper()
+
+
+def test_a_client_taken_out_of_the_stack_file_is_off_the_list() -> None:
+    text = configuration(deploy("dev", {"clients": [{"name": "ci-smoke-test"}]}))
+
+    assert map_of(text, "$client_name") == {
+        "default": "",
+        serial_of("ci-smoke-test"): "ci-smoke-test",
+    }
+
+
+def test_an_empty_list_lets_nobody_in() -> None:
+    assert map_of(configuration(deploy("dev", {"clients": []})), "$client_name") == {"default": ""}
+
+
+def test_neither_the_servers_nor_the_cas_serial_number_is_on_the_list() -> None:
+    text = configuration(deploy("dev"))
+
+    for name in ("server-certificate", "ca-certificate"):
+        assert int(digits(name)).to_bytes(16).hex().upper() not in text
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_server_block_on_the_public_port_insists_on_a_certificate_or_closes(
+    stack: str,
+) -> None:
+    endpoint_port, health_port = PORTS[stack]
+    ours, other, health = servers(configuration(deploy(stack)))
+
+    assert only(ours, "listen") == [str(endpoint_port), "ssl"]
+    assert only(ours, "ssl_verify_client") == ["on"]
+    assert only(ours, "ssl_verify_depth") == ["1"]
+    assert only(other, "listen") == [str(endpoint_port), "ssl", "default_server"]
+    assert only(other, "ssl_reject_handshake") == ["on"]
+    # Without it a client with our name as SNI and another Host would get the default page.
+    assert only(other, "return") == ["444"]
+    assert only(health, "listen") == [str(health_port), "default_server"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_port_for_probes_leads_nowhere(stack: str) -> None:
+    _, _, health = servers(configuration(deploy(stack)))
+
+    assert not [d for d in health.walk() if d.name.startswith("proxy_pass")]
+    locations = {tuple(d.arguments): only(d, "return")[0] for d in health.find("location")}
+    assert locations == {("=", "/health"): "200", ("/",): "404"}
+
+
+def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
+    ours, _, _ = servers(configuration(deploy("dev")))
+    (location,) = (d for d in ours.find("location") if d.find("proxy_pass"))
+
+    assert location.arguments == ["/"]
+    assert [(" ".join(d.arguments), only(d, "return")[0]) for d in location.find("if")] == [
+        ("($host_is_ours = no)", "421"),
+        ("($client_name =  )", "403"),  # the empty name
+        ("($verdict = 404)", "404"),
+        ("($verdict != allowed)", "405"),
+    ]
+
+
+def test_error_pages_cannot_be_asked_for() -> None:
+    ours, _, _ = servers(configuration(deploy("dev")))
+    pages = {d.arguments[-1] for d in ours.find("error_page")}
+    internal = {d.arguments[-1] for d in ours.find("location") if d.find("internal")}
+
+    assert pages == internal != set()
+
+
+@pytest.mark.parametrize(
+    ("memory_in_gb", "body_in_mb", "connections"),
+    [(0.5, 8, 25), (1, 8, 51), (1, 1, 409), (0.5, 64, 8), (240, 64, 1536)],
+)
+def test_the_bodies_of_one_client_never_fill_more_than_half_the_memory_but_for_eight(
+    memory_in_gb: float, body_in_mb: int, connections: int
+) -> None:
+    assert nginx_sidecar.connections_per_client(memory_in_gb, body_in_mb) == connections
+    held = connections * body_in_mb * 1.25
+    assert connections == 8 or held <= memory_in_gb * 1024 / 2
+
+
+@pytest.mark.parametrize(("stack", "connections"), [("local", "25"), ("dev", "25"), ("prod", "51")])
+def test_a_clients_connections_are_limited(stack: str, connections: str) -> None:
+    ours, _, _ = servers(configuration(deploy(stack)))
+    (location,) = (d for d in ours.find("location") if d.find("proxy_pass"))
+
+    assert only(location, "limit_conn") == ["connections_of_client", connections]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_session_is_resumed(stack: str) -> None:
+    settings = [
+        (d.name, d.arguments)
+        for d in parse(configuration(deploy(stack))).walk()
+        if d.name.startswith("ssl_session")
+    ]
+
+    assert settings == [("ssl_session_cache", ["off"]), ("ssl_session_tickets", ["off"])]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_path_is_absolute_so_the_same_file_works_anywhere(stack: str) -> None:
+    absolute = {
+        (directive.name, argument)
+        for directive in parse(configuration(deploy(stack))).walk()
+        for argument in directive.arguments
+        if argument.startswith("/") and directive.name not in ("location", "error_page")  # URLs
+    }
+
+    assert absolute == {("access_log", "/dev/stdout")}
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_files_are_those_of_the_volume(stack: str) -> None:
+    deployment = deploy(stack)
+    ours, _, _ = servers(configuration(deployment))
+    (volume,) = deployment["endpoint-group"].inputs["volumes"]
+
+    files = ("ssl_certificate", "ssl_certificate_key", "ssl_client_certificate")
+    named = [only(ours, file) for file in files]
+    assert named == [["server.crt"], ["server.key"], ["ca.crt"]]
+    assert {name for (name,) in named} < set(volume["secret"])
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_endpoint_answers_to_the_names_in_its_certificate(stack: str) -> None:
+    deployment = deploy(stack)
+    text = configuration(deployment)
+    names = deployment["server-request"].inputs["dnsNames"]
+
+    assert only(servers(text)[0], "server_name") == names
+    assert map_of(text, "$host_is_ours") == {
+        "default": "no",
+        **dict.fromkeys(names, "yes"),
+        **dict.fromkeys([f"{name}:{PORTS[stack][0]}" for name in names], "yes"),
+    }
+
+
+def test_settings_reach_the_configuration() -> None:
+    text = configuration(
+        deploy(
+            "dev",
+            {
+                "modelName": "other-1",
+                "modelPort": 1001,
+                "endpointPort": 1002,
+                "healthPort": 1003,
+                "maxRequestBodyInMB": 3,
+                "resources": {
+                    "model": {"cpu": 1, "memoryInGB": 1},
+                    "sidecar": {"cpu": 1.5, "memoryInGB": 1},
+                },
+            },
+        )
+    )
+
+    tree = parse(text)
+    (http,) = tree.find("http")
+    (upstream,) = http.find("upstream")
+    assert only(upstream, "server") == ["127.0.0.1:1001"]
+    assert [only(s, "listen")[0] for s in http.find("server")] == ["1002", "1002", "1003"]
+    assert only(http, "client_max_body_size") == ["3m"]
+    assert only(http, "client_body_buffer_size") == ["3m"]
+    assert only(tree, "worker_processes") == ["2"]
+    assert "demo" not in str(map_of(text, "$verdict"))
+    assert "/v1/models/other-1" in str(map_of(text, "$verdict"))
+
+
+ALLOWED = {
+    "POST /v1/models/demo:predict HTTP/1.1",
+    "POST /v1/models/demo/versions/1:predict HTTP/1.0",
+    "GET /v1/models/demo HTTP/1.1",
+    "GET /v1/models/demo/versions/12 HTTP/1.1",
+    "GET /v1/models/demo/metadata HTTP/1.1",
+    "GET /v1/models/demo/versions/1/metadata HTTP/1.1",
+    "GET /openapi.json HTTP/1.1",
+}
+WRONG_METHOD = {
+    "GET /v1/models/demo:predict HTTP/1.1": "only-POST",
+    "DELETE /v1/models/demo HTTP/1.1": "only-GET",
+    "POST /openapi.json HTTP/1.1": "only-GET",
+}
+UNKNOWN_ROUTE = {
+    "GET / HTTP/1.1",
+    "GET /health/ready HTTP/1.1",
+    "GET /docs HTTP/1.1",
+    "GET /v1/models HTTP/1.1",
+    "GET /v1/models/demo/ HTTP/1.1",
+    "GET /v1/models/other HTTP/1.1",
+    "GET /v1/models/demo2 HTTP/1.1",
+    "GET /v1/models/demo?x=1 HTTP/1.1",
+    "GET /v1/models/demo/versions/x HTTP/1.1",
+    "GET /v1/models/demo/versions/1234567890 HTTP/1.1",
+    "GET /openapiXjson HTTP/1.1",
+    "GET /v1/models/dem%6f HTTP/1.1",
+    "GET /x/../v1/models/demo HTTP/1.1",
+    "GET http://demo/v1/models/demo HTTP/1.1",
+    "POST /v1/models/demo:predict HTTP/2.0",
+    "POST /v1/models/demo:predict HTTP/1.1 x",
+    "POST /v1/models/demo:predictions HTTP/1.1",
+    "POST /v1/models/demo:predict",
+}
+
+
+@pytest.mark.parametrize(
+    ("request_line", "verdict"),
+    [
+        *((line, "allowed") for line in sorted(ALLOWED)),
+        *sorted(WRONG_METHOD.items()),
+        *((line, "404") for line in sorted(UNKNOWN_ROUTE)),
+    ],
+)
+def test_only_the_models_routes_are_let_through(request_line: str, verdict: str) -> None:
+    rules = map_of(configuration(deploy("dev")), "$verdict")
+    default = rules.pop("default")
+    assert all(pattern.startswith("~") for pattern in rules)
+
+    # nginx takes the first pattern that matches, in the order of the file.
+    hits = [v for pattern, v in rules.items() if re.search(pattern[1:], request_line)]
+    assert [*hits, default][0] == verdict
+
+
+def test_the_model_is_sent_who_calls_and_none_of_the_callers_headers() -> None:
+    ours, _, _ = servers(configuration(deploy("dev")))
+    (location,) = (d for d in ours.find("location") if d.arguments == ["/"])
+
+    assert only(location, "proxy_pass") == ["http://model"]
+    assert only(location, "proxy_pass_request_headers") == ["off"]
+    assert {tuple(d.arguments) for d in location.find("proxy_set_header")} == {
+        ("Host", "$host"),
+        ("Connection", ""),
+        ("Content-Type", "$content_type"),
+        ("Accept", "$http_accept"),
+        ("X-Client-Name", "$client_name"),
+        ("X-Client-Serial", "$ssl_client_serial"),
+        ("X-Request-ID", "$request_id"),
+    }
+
+
+def test_tls_is_as_mozilla_recommends_it() -> None:
+    (http,) = parse(configuration(deploy("dev"))).find("http")
+
+    assert only(http, "ssl_protocols") == ["TLSv1.2", "TLSv1.3"]
+    suites = only(http, "ssl_ciphers")[0].split(":")
+    assert all(re.fullmatch(r"ECDHE-(ECDSA|RSA)-(AES\d+-GCM|CHACHA20)-\w+", s) for s in suites)
+
+
+def test_slow_and_idle_clients_are_bounded() -> None:
+    tree = parse(configuration(deploy("dev")))
+    (http,), (events,) = tree.find("http"), tree.find("events")
+
+    assert only(events, "worker_connections") == ["8192"]
+    assert only(http, "client_header_timeout") == ["5s"]
+    assert only(http, "client_body_timeout") == ["10s"]
+    assert only(http, "limit_conn_zone")[0] == "$ssl_client_serial"

@@ -1,0 +1,171 @@
+"""What a stack file may say: the schema in `Pulumi.yaml` and `settings.py` tell the same story."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic_core import PydanticUndefined
+
+import settings
+from settings import StackSettings
+from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
+
+REQUIRED = {"modelName", "dnsLabel", "clients"}
+
+
+def load(stack: str, overrides: dict[str, Any] | None = None) -> StackSettings:
+    return load_config(config_of(stack, overrides), stack)
+
+
+def load_config(config: dict[str, str], stack: str = "dev") -> StackSettings:
+    loaded: list[StackSettings] = []
+    result = run(lambda: loaded.append(StackSettings.load()), stack=stack, config=config)
+    assert result.error is None, result.error
+    return loaded[0]
+
+
+def fields() -> dict[str, Any]:
+    by_key = {str(field.alias): field for field in StackSettings.model_fields.values()}
+    del by_key["azure-native:location"]  # declared by its own provider
+    return by_key
+
+
+def test_pulumi_yaml_and_the_settings_know_the_same_keys() -> None:
+    assert set(schema()) == set(fields())
+
+
+def test_the_same_keys_are_required() -> None:
+    assert {key for key, declared in schema().items() if "default" not in declared} == REQUIRED
+    assert {key for key, field in fields().items() if field.is_required()} == REQUIRED
+
+
+@pytest.mark.parametrize("key", sorted(set(schema()) - REQUIRED))
+def test_a_default_is_the_same_on_both_sides(key: str) -> None:
+    field = fields()[key]
+    assert field.default is not PydanticUndefined
+    required = {k: v for k, v in stack_file("dev").items() if k in REQUIRED or ":" in k}
+    project = "mtls-model-endpoint"
+    text_only = {k if ":" in k else f"{project}:{k}": v for k, v in as_config(required).items()}
+    without = {k: v for k, v in text_only.items() if k != f"{project}:{key}"}
+
+    by_schema, by_settings = load_config(text_only), load_config(without)
+
+    assert by_schema == by_settings
+    (name,) = (n for n, f in StackSettings.model_fields.items() if f.alias == key)
+    assert getattr(by_settings, name) == field.default
+
+
+@pytest.mark.parametrize("key", schema())
+def test_every_key_has_a_type_and_a_description_that_is_a_sentence(key: str) -> None:
+    declared = schema()[key]
+
+    assert set(declared) <= {"type", "items", "default", "description"}
+    assert declared["type"] in ("string", "integer", "array", "object")
+    assert len(declared["description"]) > 20
+    assert declared["description"].endswith(".")
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_committed_stack_file_is_accepted(stack: str) -> None:
+    assert load(stack).model_name == "demo"
+
+
+def test_these_are_all_committed_stack_files() -> None:
+    assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == {
+        f"Pulumi.{stack}.yaml" for stack in STACKS
+    }
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_committed_stack_file_says_nothing_that_nobody_declared(stack: str) -> None:
+    assert set(stack_file(stack)) <= {*schema(), "azure-native:location"}
+
+
+def test_production_differs_from_development_where_it_matters() -> None:
+    dev, prod = load("dev"), load("prod")
+
+    assert (dev.environment, prod.environment) == ("dev", "prod")
+    assert prod.tls == "mtls"
+    assert prod.log_retention_days > dev.log_retention_days
+    assert prod.certificates.validity_days.ca > dev.certificates.validity_days.ca
+    assert prod.dns_label != dev.dns_label
+
+
+def test_numbers_may_be_given_as_text_because_that_is_how_pulumi_config_set_leaves_them() -> None:
+    sizes = {"model": {"cpu": "2", "memoryInGB": "1.5"}}
+    days = {"validityDays": {"ca": "10", "server": "5", "client": "4"}}
+    loaded = load("dev", {"resources": sizes, "certificates": days, "endpointPort": "8443"})
+
+    assert loaded.resources.model == settings.ContainerResources(cpu=2, memoryInGB=1.5)
+    assert loaded.certificates.validity_days == settings.ValidityDays(ca=10, server=5, client=4)
+    assert loaded.endpoint_port == 8443
+
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "the lowest port": {"modelPort": 1},
+    "the highest port": {"endpointPort": 65535},
+    "the longest label": {"dnsLabel": "a" * 56},
+    "the shortest label": {"dnsLabel": "a"},
+    "the longest model name": {"modelName": "a" * 48},
+    "the longest client name": {"clients": [{"name": "a" * 64}]},
+    "a client name of all that is allowed": {"clients": [{"name": "a.b_c-9"}]},
+    "the same days for all": {
+        "certificates": {"validityDays": {"ca": 9, "server": 9, "client": 9}}
+    },
+    "a century": {"certificates": {"validityDays": {"ca": 36500}}},
+    "as much CPU and memory as Azure has": {
+        "resources": {
+            "model": {"cpu": 30, "memoryInGB": 239},
+            "sidecar": {"cpu": 1, "memoryInGB": 1},
+        }
+    },
+    "as little CPU and memory as Azure takes": {
+        "resources": {
+            "model": {"cpu": 0.5, "memoryInGB": 0.5},
+            "sidecar": {"cpu": 0.5, "memoryInGB": 0.5},
+        }
+    },
+    # Only the model's container counts where there is no sidecar.
+    "all CPUs for the model alone": {
+        "tls": "none",
+        "resources": {"model": {"cpu": 31, "memoryInGB": 240}},
+    },
+    "logs for two years": {"logRetentionDays": 730},
+    "the largest bodies": {"maxRequestBodyInMB": 64},
+    "no client at all": {"clients": []},
+    "a test stack without TLS": {"environment": "test", "tls": "none"},
+    "an image by tag and digest": {"modelImage": {"ref": f"r.io/a/b:1@sha256:{'0' * 64}"}},
+    "an image on a port": {"modelImage": {"ref": f"r.io:5000/a@sha256:{'f' * 64}"}},
+    "a region as it is written": {"azure-native:location": "West Europe"},
+    "the longest tag": {"tags": {"n" * 512: "v" * 256}},
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_what_is_just_within_the_limits_is_accepted(case: str) -> None:
+    load("dev", LIMITS[case])
+
+
+def test_values_of_other_projects_and_providers_are_nobodys_business_here() -> None:
+    config = {**config_of("dev"), "azure-native:subscriptionId": "x", "other:modelName": ""}
+
+    assert load_config(config) == load("dev")
+
+
+def test_config_in_the_environment_counts_too_and_less_than_the_engines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PULUMI_CONFIG", '{"mtls-model-endpoint:modelName": "other"}')
+    config = config_of("dev")
+
+    assert load_config(config).model_name == "demo"
+    del config["mtls-model-endpoint:modelName"]
+    assert load_config(config).model_name == "other"
+
+
+def test_settings_do_not_change_after_they_were_read() -> None:
+    loaded = load("dev")
+
+    with pytest.raises(ValueError, match="frozen"):
+        loaded.tls = "none"  # type: ignore[misc]

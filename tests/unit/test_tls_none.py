@@ -1,0 +1,53 @@
+"""`tls: none`, the throw-away trial over plain HTTP: what is left out, and what is then public."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.program import Deployment, deploy
+from tests.unit.properties import Secret
+from tests.unit.test_resources import MODEL_BUILD, WITHOUT_TLS, found
+
+PREBUILT = {"modelImage": {"ref": f"registry.example.com/serving@sha256:{'0' * 64}"}}
+NOTHING_TO_BUILD = {"tls": "none", **PREBUILT}
+
+
+@pytest.fixture(params=["local", "dev"])
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    return deploy(request.param, {"tls": "none"})
+
+
+def test_there_is_neither_a_sidecar_nor_any_certificate(deployment: Deployment) -> None:
+    assert found(deployment) == WITHOUT_TLS | MODEL_BUILD
+
+
+def test_the_models_port_is_the_public_one(deployment: Deployment) -> None:
+    inputs = deployment["endpoint-group"].inputs
+    (model,) = inputs["containers"]
+
+    assert model["name"] == "model"
+    assert model["ports"] == [{"port": 8501, "protocol": "TCP"}]
+    assert inputs["ipAddress"]["ports"] == [{"port": 8501, "protocol": "TCP"}]
+    assert inputs["volumes"] == []
+
+
+def test_clients_are_told_that_nobody_is_checked(deployment: Deployment) -> None:
+    exports = deployment.exports
+
+    assert exports["endpoint"]["auth"] == "none"
+    assert exports["endpoint"]["caCertificatesPem"] == ""
+    assert exports["endpoint"]["url"].startswith("http://")
+    assert exports["certificates"] == []
+    assert exports["clientCertificates"] == Secret({})
+
+
+def test_the_group_still_pulls_with_its_identity_when_it_may(deployment: Deployment) -> None:
+    assert deployment["endpoint-group"].waits_for == {"registry-acr-pull"}
+
+
+def test_with_a_prebuilt_model_nothing_is_built_and_nobody_is_asked_for_a_token() -> None:
+    deployment = deploy("dev", NOTHING_TO_BUILD)
+
+    assert found(deployment) == WITHOUT_TLS
+    assert deployment.calls == []
+    assert deployment.token_exchanges == []
