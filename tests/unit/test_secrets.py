@@ -10,10 +10,12 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pulumi
 import pytest
 
+from components import certificates
 from tests.unit.plugins import certificate_pem, private_key_pem
-from tests.unit.program import PUSH_TOKEN, STACKS, Deployment, deploy
+from tests.unit.program import PUSH_TOKEN, STACKS, Deployment, deploy, run
 from tests.unit.properties import Secret, plain, strings
 
 VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
@@ -139,6 +141,27 @@ def test_every_field_for_a_private_key_is_secret_even_while_it_is_unknown(
     # One for the CA; three for each leaf: its request, its signature, its component's output.
     assert len(fields) == 1 + 3 * len(deployment.of("LocallySignedCert"))
     assert [name for name, value in fields.items() if not isinstance(value, Secret)] == []
+
+
+def test_a_component_hands_its_private_key_out_as_a_secret() -> None:
+    """Whoever uses it: the SDK marks the fields that are meant for keys by itself."""
+
+    def program() -> None:
+        ca = certificates.CertificateAuthority(
+            "ca",
+            certificates.CertificateAuthorityArgs(
+                common_name="CA", key_algorithm="ECDSA-P256", validity_days=2
+            ),
+        )
+        server = certificates.ServerCertificate("server", ca.leaf("server", 1))
+        client = certificates.ClientCertificate("client", ca.leaf("client", 1))
+        pulumi.export("ca", ca.private_key_pem)
+        pulumi.export("server", server.private_key_pem)
+        pulumi.export("client", client.private_key_pem)
+
+    assert run(program).exports == {
+        name: Secret(private_key_pem(f"{name}-key")) for name in ("ca", "server", "client")
+    }
 
 
 @variants
