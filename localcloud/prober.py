@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from localcloud.processes import Group, Probe
@@ -24,7 +25,9 @@ def succeeds(probe: Probe) -> bool:
         try:
             with urllib.request.urlopen(probe.url, timeout=probe.timeout_seconds) as answer:  # noqa: S310
                 return answer.status in _OK
-        except (OSError, urllib.error.URLError):
+        except urllib.error.HTTPError as answer:
+            return answer.code in _OK  # one of the 3xx that is no redirection
+        except (OSError, HTTPException):
             return False
     try:
         done = subprocess.run(

@@ -17,7 +17,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from localcloud.plugins.base import Refused
 
 PROBER = "_prober"
+_ALL = "containers"
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 _SOCKET_PATH_LIMIT = 100
@@ -77,7 +78,7 @@ class Group:
     @property
     def is_running(self) -> bool:
         pid = self._pid()
-        return pid is not None and _is_supervisord(pid)
+        return pid is not None and _is_supervisord(pid, self.folder)
 
     def log(self, container: str) -> Path:
         return self.folder / "logs" / f"{container}.log"
@@ -98,7 +99,7 @@ class Group:
         for container in containers:
             for port in container.ports:
                 require_free_port(port)
-        self._write_configuration(containers)
+        containers = self._write_configuration(containers)
         subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"],
             cwd=self.folder,
@@ -113,10 +114,10 @@ class Group:
     def stop(self) -> None:
         """Stop all processes of the group; nothing happens if none runs."""
         pid = self._pid()
-        if pid is not None and _is_supervisord(pid):
+        if pid is not None and _is_supervisord(pid, self.folder):
             with contextlib.suppress(OSError, Fault):
                 self._supervisor().supervisor.shutdown()
-            _wait_for_end(pid, STOP_TIMEOUT_SECONDS)
+            _wait_for_end(pid, self.folder, STOP_TIMEOUT_SECONDS)
         self._kill_strays()
 
     def remove(self) -> None:
@@ -131,6 +132,7 @@ class Group:
             info["name"]: {
                 "state": "Running" if info["statename"] == "RUNNING" else "Terminated",
                 "startTime": datetime.fromtimestamp(info["start"], UTC).isoformat(),
+                **({"exitCode": info["exitstatus"]} if info["statename"] == "EXITED" else {}),
             }
             for info in self._supervisor().supervisor.getAllProcessInfo()
             if info["name"] != PROBER
@@ -139,8 +141,9 @@ class Group:
     def restart(self, container: str) -> None:
         supervisor = self._supervisor().supervisor
         with contextlib.suppress(Fault):
-            supervisor.stopProcess(container)
-        supervisor.startProcess(container)
+            supervisor.stopProcess(f"{_ALL}:{container}")
+        with contextlib.suppress(Fault):  # it ended at once; supervisord goes on trying
+            supervisor.startProcess(f"{_ALL}:{container}")
 
     def _supervisor(self) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
@@ -150,7 +153,7 @@ class Group:
         """Kill what outlived its supervisord, which something may have killed before us.
 
         All processes of a group have its folder as their working directory, also the workers
-        that nginx forks.
+        that nginx forks. A shell in which somebody reads the logs has a terminal, they have none.
         """
         deadline = time.monotonic() + 5
         while strays := _processes_in(self.folder):
@@ -170,9 +173,11 @@ class Group:
         except (FileNotFoundError, ValueError):
             return None
 
-    def _write_configuration(self, containers: list[Container]) -> None:
+    def _write_configuration(self, containers: list[Container]) -> list[Container]:
+        """Write all files; returns the containers with probes as they are put from outside."""
         for folder in (self.folder, self.folder / "logs", *(c.scratch for c in containers)):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        containers = [self._with_probes_inside(container) for container in containers]
         config = configparser.RawConfigParser()
         config["unix_http_server"] = {"file": str(self._socket), "chmod": "0700"}
         config["supervisord"] = {
@@ -192,15 +197,19 @@ class Group:
         for container in containers:
             restart = {"Always": "true", "OnFailure": "unexpected", "Never": "false"}
             config[f"program:{container.name}"] = {
-                **self._program(container.command, container.name),
-                "environment": _environment(container),
+                **self._program(["sh", self._script(container, container.command)], container.name),
                 "autorestart": restart[container.restart_policy],
+                # Who ends within `startsecs` is started again whatever `autorestart` says.
+                "startsecs": "1" if container.restart_policy == "Always" else "0",
                 "startretries": "1000",
             }
         config[f"program:{PROBER}"] = {
             **self._program([sys.executable, "-m", "localcloud.prober", "probes.json"], PROBER),
             "autorestart": "true",
         }
+        # supervisord stops group after group and looks once a second whether one has ended.
+        programs = ",".join([*(container.name for container in containers), PROBER])
+        config[f"group:{_ALL}"] = {"programs": programs}
         probes = {
             container.name: {
                 kind: asdict(probe)
@@ -212,6 +221,33 @@ class Group:
         (self.folder / "probes.json").write_text(json.dumps(probes))
         with open(self.folder / "supervisord.conf", "w") as file:
             config.write(file)
+        return containers
+
+    def _with_probes_inside(self, container: Container) -> Container:
+        """A probe's command runs where its container runs: same variables, same programs."""
+        inside: dict[str, Probe] = {}
+        for kind in ("liveness", "readiness"):
+            probe: Probe | None = getattr(container, kind)
+            if probe and probe.command:
+                script = self._script(container, probe.command, f".{kind}")
+                command = ["env", "-i", "sh", "-c", 'cd "$0" && . "$1"', str(self.folder)]
+                inside[kind] = replace(probe, command=[*command, f"./{script}"])
+        return replace(container, **inside)  # type: ignore[arg-type]
+
+    def _script(self, container: Container, command: list[str], suffix: str = "") -> str:
+        """What supervisord runs: its own file can hold neither quotes nor ` #` nor line breaks."""
+        path = ":".join([*map(str, container.search_path), os.environ["PATH"]])
+        variables = {**container.environment, "PATH": path}
+        script = self.folder / f"{container.name}{suffix}.sh"
+        lines = [
+            # The prober needs the project on its path; a container must not see it.
+            "unset PYTHONPATH",
+            *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
+            f"exec {shlex.join(command)}",
+        ]
+        with open(os.open(script, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write("\n".join(lines) + "\n")
+        return script.name
 
     def _program(self, command: list[str], name: str) -> dict[str, str]:
         return {
@@ -230,8 +266,10 @@ class Group:
 
         probe = container.readiness
         while True:
-            state = self.states().get(container.name, {"state": "Terminated"})
-            if state["state"] == "Running" and (probe is None or succeeds(probe)):
+            state = self.states().get(container.name, {})
+            if state.get("state") == "Running" and (probe is None or succeeds(probe)):
+                return
+            if _will_not_run_again(container.restart_policy, state.get("exitCode")):
                 return
             if time.monotonic() > deadline:
                 break
@@ -274,15 +312,11 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(container: Container) -> str:
-    path = ":".join([*map(str, container.search_path), os.environ["PATH"]])
-    # The prober needs the project on its path; a container must not see it.
-    variables = {**container.environment, "PATH": path, "PYTHONPATH": ""}
-
-    def quoted(value: str) -> str:
-        return '"' + value.replace("%", "%%").replace('"', '\\"') + '"'
-
-    return ",".join(f"{name}={quoted(value)}" for name, value in variables.items())
+def _will_not_run_again(restart_policy: str, exit_code: int | None) -> bool:
+    """Whether a container had something to do and is through with it."""
+    if exit_code is None or restart_policy == "Always":
+        return False
+    return restart_policy == "Never" or exit_code == 0
 
 
 def _project_root() -> str:
@@ -290,28 +324,30 @@ def _project_root() -> str:
 
 
 def _processes_in(folder: Path) -> list[int]:
-    """Ids of the processes that work in a folder, without those that have already ended."""
+    """Ids of the daemons that work in a folder, without those that have already ended."""
     found = []
     for cwd in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
             # A process that is being waited for has no working directory any more.
-            if cwd.readlink() == folder:
+            if cwd.readlink() != folder:
+                continue
+            fields = (cwd.parent / "stat").read_text().rpartition(")")[2].split()
+            session, terminal = int(fields[3]), int(fields[4])
+            if terminal == 0 and session != os.getsid(0):
                 found.append(int(cwd.parent.name))
     return found
 
 
-def _is_supervisord(pid: int) -> bool:
-    """Whether a process is a supervisord: after a crash its number may be somebody else's."""
+def _is_supervisord(pid: int, folder: Path) -> bool:
+    """Whether a process is a folder's supervisord: after a crash its number may be another's."""
     try:
-        return b"supervisord" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return b"supervisord" in command and Path(f"/proc/{pid}/cwd").readlink() == folder
     except OSError:
         return False
 
 
-def _wait_for_end(pid: int, seconds: float) -> bool:
+def _wait_for_end(pid: int, folder: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if not _is_supervisord(pid):
-            return True
+    while time.monotonic() < deadline and _is_supervisord(pid, folder):
         time.sleep(0.05)
-    return False

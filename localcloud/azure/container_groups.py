@@ -50,7 +50,12 @@ class ContainerGroups:
             self._say(f"endpoint: {'restarting' if group.is_running else 'starting'} {names}")
             group.stop()
             self._write_volumes(record)
-            group.start(containers)
+            try:
+                group.start(containers)
+            except Exception:
+                if old is None:
+                    group.remove()  # nobody knows of it, so nobody else would
+                raise
         return self._answer(record)
 
     def _answer(self, record: Record) -> Properties:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from localcloud.azure.cloud import Cloud
+from localcloud.plugins.base import Refused
 
 
 class RegistryServers:
@@ -48,14 +49,29 @@ class RegistryServers:
             self.start(int(record.outputs["loginServer"].rsplit(":", 1)[1]))
 
     def start(self, port: int = 0) -> str:
-        """Open a door; returns the login server."""
+        """Open a door; returns the login server.
+
+        Raises:
+            Refused: if another program has taken the port of a registry of an earlier run.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self._key)
-        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self._cloud))
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        try:
+            server = _Server(("127.0.0.1", port), _handler(self._cloud))
+        except OSError:
+            raise Refused(
+                f"port {port} of the registry localhost:{port} is taken on this machine "
+                f"(`ss -ltnp 'sport = :{port}'` shows by whom); stop the other program"
+            ) from None
+        # The handshake is left to the request's own thread: who connects and says nothing must
+        # not keep the others, or the end of the run, waiting.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
         login_server = f"localhost:{server.server_address[1]}"
         self._servers[login_server] = server
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        # How often it looks whether it is to stop, in seconds: a run ends no sooner.
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         return login_server
 
     def stop(self, login_server: str) -> None:
@@ -66,6 +82,11 @@ class RegistryServers:
     def stop_all(self) -> None:
         for login_server in list(self._servers):
             self.stop(login_server)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: what a client does wrong is not the deployer's business."""
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:

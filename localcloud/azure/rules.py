@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from typing import Any
 
@@ -40,6 +41,18 @@ def documented(limit: str, source: str) -> Refused:
     return Refused(f"Azure refuses this: {limit} ({source})")
 
 
+def not_found(arm_id: str) -> Refused:
+    """What Azure says of an id that leads nowhere."""
+    _, _, within = arm_id.partition("/resourceGroups/")
+    group, _, path = within.partition("/providers/")
+    return refused(
+        404,
+        "ResourceNotFound",
+        f"The Resource '{path or arm_id}' under resource group '{group or '<null>'}' was not "
+        "found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+    )
+
+
 def check_name(kind: str, name: str, pattern: str, rule: str) -> None:
     if name != UNKNOWN and not re.fullmatch(pattern, name):
         raise documented(f"the {kind} name '{name}' is invalid: {rule}", _NAMES)
@@ -62,7 +75,8 @@ def check_workspace(inputs: Properties) -> None:
             400,
             "BadRequest",
             "The value provided for retention is invalid. the expected value should be between "
-            "30 to 730.",
+            "30 to 730. see https://docs.microsoft.com/azure/azure-monitor/platform/"
+            "manage-cost-storage#change-the-data-retention-period for more information",
         )
 
 
@@ -132,21 +146,35 @@ def _check_container(group: str, container: Properties, volumes: list[Properties
         )
     limits = container["resources"].get("limits") or {}
     for key, shown in (("cpu", "Cpu"), ("memoryInGB", "MemoryInGB")):
+        if UNKNOWN in (requests[key], limits.get(key)):
+            continue
         if limits.get(key, requests[key]) < requests[key]:
+            asked = json.dumps(
+                {"requests": _amounts(requests), "limits": _amounts(limits)},
+                separators=(",", ":"),
+            )
             raise refused(
                 400,
                 "ResourceLimitsLessThanRequests",
-                f"The resource requirement in container '{name}' of contain group '{group}' is "
-                f"invalid. The '{shown}' limit value must be greater than or equal to the request "
-                "value.",
+                f"The resource requirement '{asked}' in container '{name}' of contain group "
+                f"'{group}' is invalid. The '{shown}' limit value must be greater than or equal to "
+                "the request value.",
             )
     if requests.get("gpu"):
         raise documented("GPUs in container groups are retired as of July 14, 2025", _QUOTAS)
 
 
+def _amounts(requests: Properties) -> dict[str, float]:
+    """As Azure quotes them."""
+    return {k: float(requests[k]) for k in ("memoryInGB", "cpu") if k in requests}
+
+
 def _check_resources(inputs: Properties, containers: list[Properties]) -> None:
-    cpu = sum(c["resources"]["requests"]["cpu"] for c in containers)
-    memory = sum(c["resources"]["requests"]["memoryInGB"] for c in containers)
+    asked = [c["resources"]["requests"] for c in containers]
+    if any(UNKNOWN in (requests["cpu"], requests["memoryInGB"]) for requests in asked):
+        return
+    cpu = sum(requests["cpu"] for requests in asked)
+    memory = sum(requests["memoryInGB"] for requests in asked)
     if cpu < 1 or memory < 1:
         raise documented(
             f"{cpu} CPU and {memory} GB are asked for; a container group is allocated a minimum "
@@ -196,7 +224,7 @@ def _check_address(group: str, inputs: Properties, address: Properties) -> None:
         raise documented(f"{len(ports)} ports on an IP address; there are at most 5", _QUOTAS)
     exposed = {p["port"] for c in inputs["containers"] for p in c.get("ports") or []}
     for port in ports:
-        if port["port"] not in exposed:
+        if UNKNOWN not in (port["port"], *exposed) and port["port"] not in exposed:
             raise documented(
                 f"port {port['port']} of the IP address is exposed by no container, so nothing "
                 "would answer",

@@ -181,7 +181,7 @@ class AzureNative(Plugin):
     def update(self, urn: str, id_: str, new: Properties, state: Properties) -> Properties:
         old = self.cloud.get(id_)
         if old is None:
-            raise rules.refused(404, "ResourceNotFound", f"The Resource '{id_}' was not found.")
+            raise rules.not_found(id_)
         record = Record(**{**vars(old), "inputs": new})
         outputs = self._apply(record, old)
         self._put(record, outputs)
@@ -217,9 +217,7 @@ class AzureNative(Plugin):
             rules.check_resource_group_exists(self.cloud, inputs["resourceGroupName"])
         for key in ("scope", "resourceUri", "workspaceId"):
             if key in inputs and self.cloud.get(inputs[key]) is None:
-                raise rules.refused(
-                    404, "ResourceNotFound", f"The Resource '{inputs[key]}' was not found."
-                )
+                raise rules.not_found(inputs[key])
 
     def _apply(self, record: Record, old: Record | None = None) -> Properties:
         """Do what a resource is asked to do; returns its outputs."""
@@ -255,7 +253,11 @@ class AzureNative(Plugin):
                 400,
                 "PrincipalNotFound",
                 f"Principal {principal_id.replace('-', '')} does not exist in the directory "
-                f"{TENANT}. Check that you have the correct principal ID.",
+                f"{TENANT}. Check that you have the correct principal ID. If you are creating this "
+                "principal and then immediately assigning a role, this error might be related to a "
+                "replication delay. In this case, set the role assignment principalType property "
+                "to a value, such as ServicePrincipal, User, or Group.  See "
+                "https://aka.ms/docs-principaltype",
             )
 
 

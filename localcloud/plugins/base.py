@@ -115,17 +115,19 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(supportsPreview=True)
 
     def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        try:
-            inputs = self.check(request.urn, decode(request.olds), decode(request.news))
-        except Refused as refused:
-            failure = provider_pb2.CheckFailure(reason=str(refused))
-            return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
-        return provider_pb2.CheckResponse(inputs=encode(inputs))
+        with _refusing(context):
+            try:
+                inputs = self.check(request.urn, decode(request.olds), decode(request.news))
+            except Refused as refused:
+                failure = provider_pb2.CheckFailure(reason=str(refused))
+                return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
+            return provider_pb2.CheckResponse(inputs=encode(inputs))
 
     def Diff(self, request: Any, context: Any) -> Any:  # noqa: N802
-        diff = self.diff(
-            request.urn, decode(request.old_inputs), decode(request.news), decode(request.olds)
-        )
+        with _refusing(context):
+            diff = self.diff(
+                request.urn, decode(request.old_inputs), decode(request.news), decode(request.olds)
+            )
         some = provider_pb2.DiffResponse.DIFF_SOME
         return provider_pb2.DiffResponse(
             changes=some if diff.changed else provider_pb2.DiffResponse.DIFF_NONE,
@@ -140,10 +142,10 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:  # noqa: N802
         inputs = decode(request.properties)
-        if request.preview:
-            known = self.preview_create(request.urn, inputs)
-            return provider_pb2.CreateResponse(properties=encode(known))
         with _refusing(context):
+            if request.preview:
+                known = self.preview_create(request.urn, inputs)
+                return provider_pb2.CreateResponse(properties=encode(known))
             id_, outputs = self.create(request.urn, inputs)
             return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
 
@@ -194,7 +196,7 @@ class _refusing:  # noqa: N801  used like a function
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if isinstance(error, Refused):
             self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        elif isinstance(error, Exception) and str(error):
+        elif isinstance(error, Exception):
             logging.exception("stand-in failed")
             self.context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
 

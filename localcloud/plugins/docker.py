@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pulumi.runtime.proto import provider_pb2
 
-from localcloud.azure.cloud import Cloud
+from localcloud.azure.cloud import Cloud, registry_for
 from localcloud.plugins.base import UNKNOWN, Diff, Plugin, Properties, Refused, logical_name
 
 
@@ -44,11 +44,12 @@ class Docker(Plugin):
         self.images = images
         self.say = say
         self.records_only = records_only
+        # As the deployer set it: for the engine's sake it is changed while a stack is open.
+        self._environment = dict(os.environ)
 
     def check(self, urn: str, old: Properties, new: Properties) -> Properties:
         build = new["build"]
-        context = self.project / build["context"]
-        dockerfile = self.project / build.get("dockerfile", f"{build['context']}/Dockerfile")
+        context, dockerfile = self.project / build["context"], self._dockerfile(build)
         if not dockerfile.is_file():
             raise Refused(f"unable to read {dockerfile}: no such file")
         return {**new, "build": {**build, "contextDigest": context_digest(context, dockerfile)}}
@@ -77,23 +78,22 @@ class Docker(Plugin):
     def _build_and_push(self, urn: str, inputs: Properties) -> Properties:
         registry = inputs.get("registry") or {}
         name = inputs["imageName"]
-        if self.cloud.push_tokens.get(registry.get("password", "")) != registry.get("server"):
+        pushed_to = registry_for(self.cloud, name)
+        token_is_for = self.cloud.push_tokens.get(registry.get("password", ""))
+        if pushed_to is None or token_is_for != pushed_to.outputs["loginServer"]:
             raise Refused("error reading push output: unauthorized: authentication required")
         digest = hashlib.sha256(json.dumps(inputs["build"], sort_keys=True).encode()).hexdigest()
         folder = self.images / digest
         if not self.records_only:
             self._build(logical_name(urn), inputs["build"], folder)
         repository = name.split("/", 1)[1].rsplit(":", 1)[0]
-        with self.cloud.changing() as records:
-            pushed_to = next(
-                r for r in records.values() if r.outputs.get("loginServer") == registry["server"]
-            )
+        with self.cloud.changing():
             pushed_to.images[f"{repository}@sha256:{digest}"] = str(folder)
         return {
             **inputs,
             "baseImageName": name,
-            "registryServer": registry["server"],
-            "repoDigest": f"{registry['server']}/{repository}@sha256:{digest}",
+            "registryServer": token_is_for,
+            "repoDigest": f"{token_is_for}/{repository}@sha256:{digest}",
         }
 
     def _build(self, name: str, build: Properties, folder: Path) -> None:
@@ -101,6 +101,7 @@ class Docker(Plugin):
         if (folder / "command.json").exists():
             return
         context = self.project / build["context"]
+        command = _last_command(self._dockerfile(build))
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "rootfs").mkdir(parents=True)
         started = time.monotonic()
@@ -108,7 +109,12 @@ class Docker(Plugin):
         with subprocess.Popen(
             ["sh", "build.sh"],  # noqa: S607
             cwd=context,
-            env={**os.environ, **build.get("args", {}), "DESTDIR": str(folder / "rootfs")},
+            env={
+                **self._environment,
+                "TMPDIR": os.environ.get("TMPDIR", ""),
+                **build.get("args", {}),
+                "DESTDIR": str(folder / "rootfs"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -125,8 +131,10 @@ class Docker(Plugin):
                 + "\n  ".join(lines[-15:])
             )
         # Written last: an image without it is one whose build was interrupted.
-        command = _last_command(self.project / build["dockerfile"])
         (folder / "command.json").write_text(json.dumps(command))
+
+    def _dockerfile(self, build: Properties) -> Path:
+        return self.project / str(build.get("dockerfile", f"{build['context']}/Dockerfile"))
 
 
 def _last_command(dockerfile: Path) -> list[str]:

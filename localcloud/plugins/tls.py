@@ -9,6 +9,7 @@ https://www.pulumi.com/registry/packages/tls/api-docs/
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -165,20 +166,32 @@ def create_private_key(inputs: Properties) -> tuple[str, Properties]:
         if isinstance(key, ed25519.Ed25519PrivateKey)
         else serialization.PrivateFormat.TraditionalOpenSSL
     )
+    # OpenSSH does not know P-224.
+    is_p224 = isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name == "secp224r1"
+    openssh = (
+        None
+        if is_p224
+        else key.public_key().public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        )
+    )
     return hashlib.sha1(public, usedforsecurity=False).hexdigest(), {
         **inputs,
         "publicKeyPem": public.decode(),
+        "publicKeyOpenssh": f"{openssh.decode()}\n" if openssh else "",
         "privateKeyPem": Secret(_private_pem(key, traditional)),
         "privateKeyPemPkcs8": Secret(_private_pem(key, serialization.PrivateFormat.PKCS8)),
+        "privateKeyOpenssh": Secret(
+            _private_pem(key, serialization.PrivateFormat.OpenSSH) if openssh else ""
+        ),
     }
 
 
 def create_request(inputs: Properties) -> tuple[str, Properties]:
     key = _load_key(inputs["privateKeyPem"])
     builder = x509.CertificateSigningRequestBuilder().subject_name(_name(inputs.get("subject")))
-    if names := inputs.get("dnsNames"):
-        sans = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
-        builder = builder.add_extension(sans, critical=False)
+    if sans := _alternative_names(inputs):
+        builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
     request = builder.sign(key, _digest(key))
     pem = request.public_bytes(serialization.Encoding.PEM).decode()
     return hashlib.sha1(pem.encode(), usedforsecurity=False).hexdigest(), {
@@ -192,7 +205,7 @@ def create_request(inputs: Properties) -> tuple[str, Properties]:
 def create_self_signed(inputs: Properties) -> tuple[str, Properties]:
     key = _load_key(inputs["privateKeyPem"])
     name = _name(inputs.get("subject"))
-    sans = [x509.DNSName(n) for n in inputs.get("dnsNames") or ()]
+    sans = _alternative_names(inputs)
     id_, outputs = _issue(inputs, key.public_key(), name, sans, issuer=name, issuer_key=key)
     return id_, {**outputs, "privateKeyPem": Secret(inputs["privateKeyPem"])}
 
@@ -281,6 +294,14 @@ def _name(subject: Properties | None) -> x509.Name:
     return x509.Name(
         [x509.NameAttribute(oid, given[key]) for key, oid in _SUBJECT.items() if given.get(key)]
     )
+
+
+def _alternative_names(inputs: Properties) -> list[x509.GeneralName]:
+    return [
+        *(x509.DNSName(name) for name in inputs.get("dnsNames") or ()),
+        *(x509.IPAddress(ipaddress.ip_address(a)) for a in inputs.get("ipAddresses") or ()),
+        *(x509.UniformResourceIdentifier(uri) for uri in inputs.get("uris") or ()),
+    ]
 
 
 def _load_key(pem: str) -> PrivateKey:

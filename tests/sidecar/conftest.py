@@ -1,6 +1,9 @@
-"""The deployed endpoint, with everything that is needed to attack it."""
+"""The deployed endpoint with all that it takes to attack it, and its sidecar before another model."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -8,7 +11,8 @@ from cryptography.hazmat.primitives import serialization
 
 from localcloud.stack import opened
 from tests.conftest import Deployment
-from tests.endpoint.peers import Authority, Endpoint, Identity
+from tests.sidecar.peers import Authority, Endpoint, Identity
+from tests.sidecar.witness import Witness, witnessed
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +66,16 @@ def health_port(deployment: Deployment) -> int:
 @pytest.fixture(scope="session")
 def model_port(deployment: Deployment) -> int:
     return deployment.port("model")
+
+
+@pytest.fixture(autouse=True)
+def _logs_are_up_to_date(endpoint: Endpoint) -> None:
+    """What the test before asked for is in the model's log, and not taken for this test's."""
+    with endpoint.reaching_model():
+        pass
+
+
+@pytest.fixture
+def witness(deployment: Deployment, endpoint: Endpoint, tmp_path: Path) -> Iterator[Witness]:
+    with witnessed(deployment, endpoint, tmp_path) as running:
+        yield running

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.endpoint.peers import Endpoint, read_all
+from tests.sidecar.peers import Endpoint, read_all
 
 ALLOWED = [
     ("GET", "/v1/models/demo"),
