@@ -1,4 +1,4 @@
-"""The deployed endpoint with all that it takes to attack it, and its sidecar before another model."""
+"""The deployed endpoint, all it takes to attack it, and its sidecar before another model."""
 
 from __future__ import annotations
 
