@@ -247,3 +247,20 @@ class TestUpdates:
         arm.delete(permission)
 
         assert 'Code="InaccessibleImage"' in refusal(arm.update, record, tags={"a": "b"})
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"scope": "of another registry"},
+            {"principalId": "of another identity"},
+            {"roleDefinitionId": "/acdd72a7-3385-48ef-bd42-f606fba81ae7"},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_a_permission_for_something_else_does_not_count(
+        self, arm: Arm, record: Any, change: dict[str, str]
+    ) -> None:
+        (permission,) = arm.cloud.all(ROLE_ASSIGNMENT)
+        permission.inputs.update(change)
+
+        assert 'Code="InaccessibleImage"' in refusal(arm.update, record, tags={"a": "b"})
