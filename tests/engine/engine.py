@@ -35,6 +35,8 @@ class Recorder:
         if not event.resource_pre_event:
             return
         step = event.resource_pre_event.metadata
+        if "pulumi:providers:" in step.urn:
+            return  # the engine's own book-keeping
         name = step.urn.split("::", 3)[3]
         operation = str(step.op.value if hasattr(step.op, "value") else step.op)
         self.order.append((operation, name))
