@@ -206,7 +206,7 @@ class Endpoint:
         while True:
             with self.access_log.open("rb") as log:
                 log.seek(since)
-                entries = [json.loads(x) for x in log.read().splitlines() if x[:1] == b"{"]
+                entries = _entries(log.read())
             ids = [entry["request_id"] for entry in entries]
             if (wanted := answer.headers["x-request-id"]) in ids:
                 return entries[: ids.index(wanted) + 1]
@@ -217,7 +217,7 @@ class Endpoint:
         """Requests in the model's own log that are not the platform's probes."""
         with self.model_log.open("rb") as log:
             log.seek(since)
-            entries = [json.loads(line) for line in log.read().splitlines() if line[:1] == b"{"]
+            entries = _entries(log.read())
         return [e for e in entries if e["request_id"] or not e["path"].startswith("/health/")]
 
     @contextlib.contextmanager
@@ -240,6 +240,12 @@ class Endpoint:
             assert time.monotonic() < deadline, "the good request is not in the model's log"
             time.sleep(0.02)
         arrived += [e for e in seen if e["request_id"] != last.headers["x-request-id"]]
+
+
+def _entries(log: bytes) -> list[dict[str, Any]]:
+    """The JSON lines of a log, without one that is still being written."""
+    complete, _, _ = log.rpartition(b"\n")
+    return [json.loads(line) for line in complete.splitlines() if line.startswith(b"{")]
 
 
 def read_all(connection: socket.socket) -> bytes:
