@@ -28,12 +28,6 @@ def main() -> int:
     for name, (_, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="local", help="as in Pulumi.<stack>.yaml")
-        if name in ("up", "preview", "down", "refresh"):
-            command.add_argument(
-                "--record",
-                action="store_true",
-                help="check and remember only: build no image, start no container",
-            )
         if name == "preview":
             command.add_argument("--diff", action="store_true", help="show every property")
         if name == "outputs":
@@ -57,10 +51,8 @@ def main() -> int:
 
 
 def up(arguments: argparse.Namespace) -> None:
-    with opened(arguments.stack, records_only=arguments.record) as local:
+    with opened(arguments.stack) as local:
         result = local.up(on_event=Display().on_event)
-        if arguments.record:
-            return
         outputs = plain(result.outputs)
         bundles = _write_bundles(local, outputs)
     if outputs["endpoint"]["auth"] != "mtls":
@@ -80,12 +72,12 @@ def preview(arguments: argparse.Namespace) -> None:
 
 
 def refresh(arguments: argparse.Namespace) -> None:
-    with opened(arguments.stack, records_only=arguments.record) as local:
+    with opened(arguments.stack) as local:
         local.stack.refresh(on_event=Display().on_event)
 
 
 def down(arguments: argparse.Namespace) -> None:
-    with opened(arguments.stack, records_only=arguments.record) as local:
+    with opened(arguments.stack) as local:
         local.stack.destroy(on_event=Display().on_event)
         local.remove()
     home = Home()
