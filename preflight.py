@@ -37,6 +37,8 @@ def check(settings: StackSettings) -> None:
         reason = "" if answer.returncode == 0 else answer.stderr.strip() or "no reason given"
     except subprocess.TimeoutExpired:
         reason = "no answer within 30 seconds"
+    except OSError as error:  # a program of another system, or one without its interpreter
+        reason = f"`docker` cannot be run: {error.strerror}"
     if reason:
         raise pulumi.RunError(
             f"docker: the engine does not answer ({reason.splitlines()[-1]}), and the images are "

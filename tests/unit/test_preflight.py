@@ -123,3 +123,10 @@ def test_docker_is_asked_only_where_something_is_built(
 @pytest.mark.usefixtures("path")
 def test_a_stack_file_that_is_wrong_is_refused_before_docker_is_looked_for() -> None:
     assert str(deployed({"endpointPort": 0}).error).startswith("Pulumi.dev.yaml cannot be")
+
+
+def test_a_docker_that_is_no_program_is_one_sentence(path: Path) -> None:
+    (path / "docker").write_bytes(b"\x7fELF but not for here")
+    (path / "docker").chmod(0o755)
+
+    assert "docker: the engine does not answer (`docker` cannot be run: Exec format" in refusal()
