@@ -11,8 +11,8 @@ import socket
 
 import pytest
 
-from tests.sidecar.access_log import logged
-from tests.sidecar.peers import Answer, Endpoint, read_all
+from conformance.access_log import logged
+from conformance.peers import Answer, Endpoint, read_all
 
 PREDICT = "/v1/models/demo:predict"
 HSTS = "max-age=63072000"

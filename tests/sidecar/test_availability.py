@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.sidecar.peers import Endpoint
+from conformance.peers import Endpoint
 
 ATTACKERS = 2000
 HEADER_TIMEOUT_SECONDS = 5

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from components.nginx_sidecar import connections_per_client
-from tests.sidecar.peers import Endpoint, read_all
+from conformance.peers import Endpoint, read_all
 
 LIMIT = 8 * 1024 * 1024
 PATH = "/v1/models/demo:predict"

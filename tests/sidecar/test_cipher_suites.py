@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sidecar.peers import Endpoint
+from conformance.peers import Endpoint
 
 # Mozilla's intermediate configuration without DHE; the server's key is ECDSA, so no RSA suites.
 # https://wiki.mozilla.org/Security/Server_Side_TLS

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.sidecar.forgery import HOUR, forged, holder, shown
-from tests.sidecar.peers import Authority, Endpoint, Identity
+from conformance.forgery import HOUR, forged, holder, shown
+from conformance.peers import Authority, Endpoint, Identity
 
 
 def refusal(endpoint: Endpoint, identity: Identity) -> tuple[int, str]:

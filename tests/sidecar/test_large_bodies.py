@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.sidecar.access_log import written
-from tests.sidecar.peers import Endpoint
+from conformance.access_log import written
+from conformance.peers import Endpoint
 
 PREDICT = "/v1/models/demo:predict"
 LIMIT = 8 * 1024 * 1024

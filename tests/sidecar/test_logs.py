@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.sidecar.access_log import written
-from tests.sidecar.peers import Endpoint
+from conformance.access_log import written
+from conformance.peers import Endpoint
 
 HOSTILE = [
     b'GET /"},{"status":200,"x":" HTTP/1.1\r\nHost: HOST\r\n\r\n',

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.sidecar.peers import Endpoint, read_all
+from conformance.peers import Endpoint, read_all
 
 ALLOWED = [
     ("GET", "/v1/models/demo"),

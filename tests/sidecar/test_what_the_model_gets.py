@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.sidecar.peers import read_all
+from conformance.peers import read_all
 from tests.sidecar.witness import Arrived, Witness
 
 PREDICT = "/v1/models/demo:predict"

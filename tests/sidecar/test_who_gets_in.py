@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.sidecar.peers import Authority, Endpoint, Identity, rsa_key, self_signed, write_identity
+from conformance.peers import Authority, Endpoint, Identity, rsa_key, self_signed, write_identity
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from tests.sidecar.peers import Answer, Endpoint
+from conformance.peers import Answer, Endpoint
 
 
 def written(endpoint: Endpoint, since: int = 0) -> list[bytes]:

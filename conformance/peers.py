@@ -150,6 +150,11 @@ class Endpoint:
     name: str = "localhost"
 
     @property
+    def sees_the_model(self) -> bool:
+        """Whether what reaches the model can be read in its log."""
+        return self.model_log.exists()
+
+    @property
     def host(self) -> str:
         return f"{self.name}:{self.port}"
 

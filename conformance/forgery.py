@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.sidecar.peers import Authority, Identity
+from conformance.peers import Authority, Identity
 
 HOUR = timedelta(hours=1)
 

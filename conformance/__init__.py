@@ -1,0 +1,1 @@
+"""Proves what an endpoint promises, against a running one."""
