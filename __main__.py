@@ -4,13 +4,16 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
 
+import continuity
+import identities
 import outputs
 import preflight
-from components import certificates as pki
+from components import nginx_example
+from components.certificates import ClientCertificate
 from components.container_group import ContainerGroup, ContainerGroupArgs
 from components.container_image import ContainerImage, ContainerImageArgs
 from components.model_container import ModelContainerArgs, model_container
-from components.nginx_sidecar import NginxSidecar, NginxSidecarArgs
+from components.nginx_sidecar import ClientLimits, NginxSidecar, NginxSidecarArgs
 from components.registry import ContainerRegistry, ContainerRegistryArgs
 from settings import StackSettings
 
@@ -61,31 +64,22 @@ model = model_container(
     )
 )
 containers, volumes, public_port = [model], [], cfg.model_port
-authorities, servers, clients = {}, {}, {}
+trust_bundle: pulumi.Input[str] = ""
+records: pulumi.Input[list[continuity.Record]] = []
+clients: dict[str, dict[int, ClientCertificate]] = {}
 
-# Mutual TLS: a private CA, who we are, who may call, and the nginx that insists on both.
+# Mutual TLS: whom to trust, who we are, who may call, and the nginx that insists on all three.
 if cfg.tls == "mtls":
-    days = cfg.certificates.validity_days
-    ca = pki.CertificateAuthority(
-        "ca",
-        pki.CertificateAuthorityArgs(
-            common_name=f"{cfg.model_name} CA",
-            key_algorithm=cfg.certificates.key_algorithm,
-            validity_days=days.ca,
-            protect_key=is_prod,
-        ),
-    )
     server_names: list[pulumi.Input[str]] = [*cfg.server_names, fqdn]
-    server = pki.ServerCertificate("server", ca.leaf(cfg.model_name, days.server, server_names))
-    clients = {
-        client.name: pki.ClientCertificate(
-            f"client-{client.name}", ca.leaf(client.name, days.client)
-        )
-        for client in cfg.clients
-    }
+    pki = identities.issue(cfg, server_names)
+    trust_bundle, records, clients = pki.trust_bundle_pem, pki.records, pki.clients
     sidecar_image = ContainerImage(
         "sidecar-image",
-        ContainerImageArgs(push_to=registry.push_target("sidecar"), context="nginx"),
+        ContainerImageArgs(
+            push_to=registry.push_target("sidecar"),
+            context="nginx",
+            build_args={"EXAMPLE_VOLUME": nginx_example.volume()},
+        ),
     )
     sidecar = NginxSidecar(
         "sidecar",
@@ -96,10 +90,12 @@ if cfg.tls == "mtls":
             endpoint_port=cfg.endpoint_port,
             health_port=cfg.health_port,
             server_names=server_names,
-            server_certificate_pem=server.certificate_pem,
-            server_private_key_pem=server.private_key_pem,
-            trust_bundle_pem=ca.certificate_pem,
-            clients={name: client.serial_number for name, client in clients.items()},
+            server_certificate_pem=pki.server_certificate_pem,
+            server_private_key_pem=pki.server.private_key_pem,
+            trust_bundle_pem=trust_bundle,
+            accepted=pki.records.apply(continuity.accepted),
+            revoked=pki.records.apply(continuity.revoked),
+            limits=[ClientLimits(**c.model_dump(exclude={"generations"})) for c in cfg.clients],
             max_request_body_in_mb=cfg.max_request_body_in_mb,
             cpu=cfg.resources.sidecar.cpu,
             memory_in_gb=cfg.resources.sidecar.memory_in_gb,
@@ -107,7 +103,6 @@ if cfg.tls == "mtls":
     )
     containers, volumes = [model, sidecar.container], [sidecar.volume]
     public_port = cfg.endpoint_port
-    authorities, servers = {f"{cfg.model_name} CA": ca}, {cfg.model_name: server}
 
 ContainerGroup(
     "endpoint",
@@ -123,8 +118,8 @@ ContainerGroup(
     ),
 )
 
-pulumi.export("endpoint", outputs.endpoint(cfg, fqdn, model_image.reference, authorities.values()))
+pulumi.export("endpoint", outputs.endpoint(cfg, fqdn, model_image.reference, trust_bundle))
 pulumi.export("clientCertificates", outputs.client_certificates(clients))
-pulumi.export("certificates", outputs.certificates(ca=authorities, server=servers, client=clients))
+pulumi.export("certificates", records)
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

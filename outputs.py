@@ -5,22 +5,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pulumi
 
 from components.certificates import CertificateAuthority, LeafCertificate, serial_number
 from settings import StackSettings
+from settings.certificates import Role
 
 CONTRACT_VERSION = 1
+
+Generations = Mapping[int, LeafCertificate]
+"""What one client has, by generation."""
 
 
 def endpoint(
     cfg: StackSettings,
     fqdn: pulumi.Output[str],
     model_image: pulumi.Output[str],
-    authorities: Iterable[CertificateAuthority],
+    trust_bundle_pem: pulumi.Input[str],
 ) -> dict[str, Any]:
     """Where the endpoint is, and how to be sure that it is the right one.
 
@@ -39,40 +44,122 @@ def endpoint(
         "predictUrl": pulumi.Output.concat(url, f"/v1/models/{cfg.model_name}:predict"),
         "fqdn": fqdn,
         "serverName": server_name,
-        "caCertificatesPem": pulumi.Output.concat("", *(a.certificate_pem for a in authorities)),
+        "caCertificatesPem": trust_bundle_pem,
         "auth": cfg.tls,
         "modelName": cfg.model_name,
         "modelImage": model_image,
     }
 
 
-def client_certificates(clients: Mapping[str, LeafCertificate]) -> pulumi.Output[Any]:
-    """Client name to certificate and key: secret, also the names of its keys."""
-    return pulumi.Output.secret(
-        {
-            name: {
-                "certificatePem": client.certificate_pem,
-                "privateKeyPem": client.private_key_pem,
-                "serialNumber": client.serial_number,
-                "notAfter": client.certificate.validity_end_time,
-            }
-            for name, client in clients.items()
+def client_certificates(clients: Mapping[str, Generations]) -> pulumi.Output[Any]:
+    """Client name to certificate and key: secret, also the names of its keys.
+
+    The newest generation is the one to use; those before it are accepted as long as they are here.
+    """
+
+    def bundle(generation: int, client: LeafCertificate) -> dict[str, Any]:
+        return {
+            "generation": generation,
+            "certificatePem": client.certificate_pem,
+            "privateKeyPem": client.private_key_pem,
+            "serialNumber": client.serial_number,
+            "notAfter": client.certificate.validity_end_time,
         }
-    )
+
+    by_name = {}
+    for name, generations in clients.items():
+        *earlier, newest = (bundle(*item) for item in sorted(generations.items()))
+        by_name[name] = {**newest, "earlierGenerations": earlier}
+    return pulumi.Output.secret(by_name)
 
 
 def certificates(
-    **by_role: Mapping[str, CertificateAuthority] | Mapping[str, LeafCertificate],
+    cfg: StackSettings,
+    authorities: Mapping[int, CertificateAuthority],
+    server: LeafCertificate,
+    clients: Mapping[str, Generations],
 ) -> list[dict[str, Any]]:
-    """Every certificate of the stack, without anything secret; times are RFC 3339."""
-    return [
-        {
+    """A record of each certificate, without anything secret; times are RFC 3339."""
+    certs = cfg.certificates
+
+    def record(
+        role: Role,
+        name: pulumi.Input[str],
+        generation: int,
+        issued: Any,
+        *,
+        issuer: str,
+        status: str,
+    ) -> dict[str, Any]:
+        renews_from = issued.certificate.validity_end_time.apply(
+            lambda end: _days_before(end, certs.renew_before(role))
+        )
+        return {
             "role": role,
             "name": name,
+            "generation": generation,
+            "status": status,
+            "issuer": issuer,
             "serialNumber": issued.certificate.id.apply(serial_number),
+            "publicKeySha256": issued.public_key_sha256,
             "notBefore": issued.certificate.validity_start_time,
             "notAfter": issued.certificate.validity_end_time,
+            "renewsFrom": renews_from,
         }
-        for role, named in by_role.items()
-        for name, issued in named.items()
+
+    return [
+        *(
+            record(
+                "ca",
+                ca.certificate.subject.apply(lambda subject: str(subject and subject.common_name)),
+                generation,
+                ca,
+                issuer=certs.label(generation),
+                status="issuing" if certs.label(generation) == certs.issuing else "trusted",
+            )
+            for generation, ca in authorities.items()
+        ),
+        *(
+            {
+                "role": "ca",
+                "name": anchor.common_name,
+                "generation": None,
+                "status": "issuing" if anchor.label == certs.issuing else "trusted",
+                "issuer": anchor.label,
+                "serialNumber": serial_number(str(anchor.certificate.serial_number)),
+                "publicKeySha256": anchor.public_key_sha256,
+                "notBefore": _rfc3339(anchor.certificate.not_valid_before_utc),
+                "notAfter": _rfc3339(anchor.certificate.not_valid_after_utc),
+                "renewsFrom": None,
+            }
+            for anchor in certs.anchors
+        ),
+        record(
+            "server",
+            cfg.model_name,
+            certs.server_generation,
+            server,
+            issuer=certs.issuing,
+            status="current",
+        ),
+        *(
+            record(
+                "client",
+                name,
+                generation,
+                client,
+                issuer=certs.issuing,
+                status="current" if generation == max(generations) else "accepted",
+            )
+            for name, generations in clients.items()
+            for generation, client in generations.items()
+        ),
     ]
+
+
+def _days_before(end: str, days: int) -> str:
+    return _rfc3339(datetime.fromisoformat(end) - timedelta(days=days))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The stack's private PKI: one CA, one server certificate, one certificate for each client.
+"""The stack's private PKI: CAs, a server certificate, certificates for clients.
 
 Owns keys and certificates. Does not decide who is let in: the sidecar's allow-list does, from
 the serial numbers made here. Private keys are secret from the line that makes them and exist in
@@ -11,6 +11,8 @@ all of them) is what RFC 5280 asks for and pkilint checks.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,9 @@ import pulumi
 import pulumi_tls as tls
 
 HOURS_PER_DAY = 24
+# Whoever holds a copy of a key, or of a certificate for it, cannot follow a change of the stack
+# file. So its kind stays, and the next generation is of the new kind.
+KIND_OF_KEY = ["algorithm", "ecdsaCurve", "rsaBits"]
 ORGANIZATION = "mtls-model-endpoint"
 
 
@@ -39,30 +44,40 @@ class CertificateAuthorityArgs:
 
     common_name: str
     key_algorithm: str
-    """Of the CA's key and of the keys of everything it signs, as `ECDSA-P256` or `RSA-3072`."""
+    """As `ECDSA-P256` or `RSA-3072`."""
     validity_days: int
+    renew_before_days: int
+    """From how many days before its end the next deployment renews the certificate."""
     protect_key: bool = False
     """Refuse to delete the key: without it no certificate can be issued that clients trust."""
 
 
 class CertificateAuthority(pulumi.ComponentResource):
-    """A self-signed CA whose key stays in the stack's state."""
+    """A self-signed CA whose key stays in the stack's state.
+
+    Renewal keeps the key and the name, so that the old certificate still verifies what the new
+    one signed, and the other way round. For the same reason neither of them follows a change of
+    the stack file: another key is another CA, made beside this one.
+    """
 
     certificate_pem: pulumi.Output[str]
     private_key_pem: pulumi.Output[str]
+    public_key_sha256: pulumi.Output[str]
     certificate: tls.SelfSignedCert
 
     def __init__(
         self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mtls-model-endpoint:index:CertificateAuthority", name, None, opts)
-        self._key_algorithm = args.key_algorithm
         key = private_key(
             f"{name}-key",
             args.key_algorithm,
-            pulumi.ResourceOptions(parent=self, protect=args.protect_key),
+            pulumi.ResourceOptions(
+                parent=self, protect=args.protect_key, ignore_changes=KIND_OF_KEY
+            ),
         )
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
+        self.public_key_sha256 = key.public_key_pem.apply(fingerprint)
         self.certificate = tls.SelfSignedCert(
             f"{name}-certificate",
             private_key_pem=self.private_key_pem,
@@ -74,43 +89,43 @@ class CertificateAuthority(pulumi.ComponentResource):
             set_authority_key_id=True,
             allowed_uses=["cert_signing", "crl_signing"],
             validity_period_hours=args.validity_days * HOURS_PER_DAY,
-            opts=pulumi.ResourceOptions(parent=self),
+            early_renewal_hours=args.renew_before_days * HOURS_PER_DAY,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["subject"]),
         )
         self.certificate_pem = self.certificate.cert_pem
         self.register_outputs({"certificatePem": self.certificate_pem})
 
-    def leaf(
-        self,
-        common_name: str,
-        validity_days: int,
-        dns_names: Sequence[pulumi.Input[str]] | None = None,
-    ) -> LeafCertificateArgs:
-        """What a certificate of this CA takes."""
-        return LeafCertificateArgs(
-            authority=self,
-            common_name=common_name,
-            key_algorithm=self._key_algorithm,
-            validity_days=validity_days,
-            dns_names=dns_names,
-        )
+
+@dataclass(frozen=True, kw_only=True)
+class Issuer:
+    """A CA that signs, one of the stack's own or the user's."""
+
+    certificate_pem: pulumi.Input[str]
+    private_key_pem: pulumi.Output[str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeafCertificateArgs:
     """What a ServerCertificate and a ClientCertificate take."""
 
-    authority: CertificateAuthority
+    issuer: Issuer
     common_name: str
     key_algorithm: str
+    """As `ECDSA-P256` or `RSA-3072`."""
     validity_days: int
+    renew_before_days: int
+    """From how many days before its end the next deployment renews it, keeping the key."""
     dns_names: Sequence[pulumi.Input[str]] | None = None
+    generation: int = 1
+    """Another number makes another key."""
 
 
 class LeafCertificate(pulumi.ComponentResource):
-    """A key of its own and a certificate for it that the stack's CA signed."""
+    """A key of its own and a certificate for it that a CA signed."""
 
     certificate_pem: pulumi.Output[str]
     private_key_pem: pulumi.Output[str]
+    public_key_sha256: pulumi.Output[str]
     serial_number: pulumi.Output[str]
     """Upper-case hexadecimal, two digits a byte: how nginx and openssl show it."""
     certificate: tls.LocallySignedCert
@@ -121,10 +136,12 @@ class LeafCertificate(pulumi.ComponentResource):
         args: LeafCertificateArgs,
         *,
         extended_key_usage: str,
+        key_opts: pulumi.ResourceOptions,
     ) -> None:
         child = pulumi.ResourceOptions(parent=self)
-        key = private_key(f"{name}-key", args.key_algorithm, child)
+        key = private_key(f"{name}-key", args.key_algorithm, key_opts)
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
+        self.public_key_sha256 = key.public_key_pem.apply(fingerprint)
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=self.private_key_pem,
@@ -137,11 +154,12 @@ class LeafCertificate(pulumi.ComponentResource):
         self.certificate = tls.LocallySignedCert(
             f"{name}-certificate",
             cert_request_pem=request.cert_request_pem,
-            ca_cert_pem=args.authority.certificate_pem,
-            ca_private_key_pem=args.authority.private_key_pem,
+            ca_cert_pem=args.issuer.certificate_pem,
+            ca_private_key_pem=args.issuer.private_key_pem,
             allowed_uses=["digital_signature", extended_key_usage],
             set_subject_key_id=True,
             validity_period_hours=args.validity_days * HOURS_PER_DAY,
+            early_renewal_hours=args.renew_before_days * HOURS_PER_DAY,
             opts=child,
         )
         self.certificate_pem = self.certificate.cert_pem
@@ -156,23 +174,39 @@ class LeafCertificate(pulumi.ComponentResource):
 
 
 class ServerCertificate(LeafCertificate):
-    """Proves to clients that they talk to this endpoint; good for nothing else."""
+    """Proves to clients that they talk to this endpoint; good for nothing else.
+
+    Another generation or kind of key replaces the key in place: clients verify the name and the
+    CA, so nobody has to be given anything.
+    """
 
     def __init__(
         self, name: str, args: LeafCertificateArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mtls-model-endpoint:index:ServerCertificate", name, None, opts)
-        self._issue(name, args, extended_key_usage="server_auth")
+        key_opts = pulumi.ResourceOptions(parent=self, replacement_trigger=args.generation)
+        self._issue(name, args, extended_key_usage="server_auth", key_opts=key_opts)
 
 
 class ClientCertificate(LeafCertificate):
-    """Proves to the endpoint who calls, by its common name; good for nothing else."""
+    """Proves to the endpoint who calls, by its common name; good for nothing else.
+
+    One component is one generation. Its key stays what it is for as long as it lives: the client
+    holds a copy.
+    """
 
     def __init__(
         self, name: str, args: LeafCertificateArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mtls-model-endpoint:index:ClientCertificate", name, None, opts)
-        self._issue(name, args, extended_key_usage="client_auth")
+        key_opts = pulumi.ResourceOptions(parent=self, ignore_changes=KIND_OF_KEY)
+        self._issue(name, args, extended_key_usage="client_auth", key_opts=key_opts)
+
+
+def fingerprint(public_key_pem: str) -> str:
+    """SHA-256 of a public key (SubjectPublicKeyInfo, DER), in hexadecimal: what RFC 7469 pins."""
+    body = "".join(line for line in public_key_pem.splitlines() if "-----" not in line)
+    return hashlib.sha256(base64.b64decode(body)).hexdigest()
 
 
 def serial_number(certificate_id: str) -> str:

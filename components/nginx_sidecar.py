@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pulumi
@@ -23,6 +25,18 @@ from pulumi_azure_native import containerinstance as aci
 TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
 VOLUME_NAME = "nginx-sidecar"
 MOUNT_PATH = "/etc/nginx-sidecar"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientLimits:
+    """What one client may ask for, and how much of it; None where it is not limited."""
+
+    name: str
+    paths: Sequence[str] | None = None
+    requests_per_second: int | None = None
+    burst: int | None = None
+    max_connections: int | None = None
+    """With a request under way at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +55,12 @@ class NginxSidecarArgs:
     server_private_key_pem: pulumi.Input[str]
     trust_bundle_pem: pulumi.Input[str]
     """The CA certificates a client certificate may be signed by."""
-    clients: Mapping[str, pulumi.Input[str]]
-    """Client name to the serial number that is let in as that client."""
+    accepted: pulumi.Input[Mapping[str, str]]
+    """Serial number to the name of the client that is let in with it."""
+    revoked: pulumi.Input[Mapping[str, str]]
+    """Likewise for those that are not any more: the access log names them."""
+    limits: Sequence[ClientLimits] = ()
+    """For clients that may not do everything."""
     max_request_body_in_mb: int
     cpu: float
     memory_in_gb: float
@@ -61,7 +79,7 @@ class NginxSidecar(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mtls-model-endpoint:index:NginxSidecar", name, None, opts)
 
-        def configuration(values: dict[str, list[str]]) -> str:
+        def configuration(values: dict[str, Any]) -> str:
             return render(
                 {
                     "model_name": args.model_name,
@@ -69,7 +87,9 @@ class NginxSidecar(pulumi.ComponentResource):
                     "endpoint_port": args.endpoint_port,
                     "health_port": args.health_port,
                     "server_names": values["server_names"],
-                    "clients": dict(zip(values["serials"], args.clients, strict=True)),
+                    "accepted": values["accepted"],
+                    "revoked": values["revoked"],
+                    "limits": args.limits,
                     "max_request_body_in_mb": args.max_request_body_in_mb,
                     "worker_processes": math.ceil(args.cpu),
                     "connections_per_client": connections_per_client(
@@ -79,7 +99,7 @@ class NginxSidecar(pulumi.ComponentResource):
             )
 
         self.configuration = pulumi.Output.all(
-            server_names=list(args.server_names), serials=list(args.clients.values())
+            server_names=list(args.server_names), accepted=args.accepted, revoked=args.revoked
         ).apply(configuration)
         self.volume = aci.VolumeArgs(
             name=VOLUME_NAME,
@@ -142,6 +162,7 @@ def render(variables: Mapping[str, object]) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings.py
     )
+    environment.filters["regex_escape"] = re.escape
     return environment.from_string(TEMPLATE.read_text()).render(variables)
 
 

@@ -15,3 +15,11 @@ else
     rm -rf /etc/nginx/conf.d /docker-entrypoint.d
 fi
 "$nginx" -v
+
+# What it will have to run, as an example: what it does not take must not get any further.
+if [ -n "${EXAMPLE_VOLUME:-}" ]; then
+    volume=$(mktemp -d)
+    trap 'rm -rf "$volume"' EXIT
+    echo "$EXAMPLE_VOLUME" | base64 -d | tar -x -C "$volume"
+    "$nginx" -t -p "$volume" -c "$volume/nginx.conf"
+fi

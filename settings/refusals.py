@@ -1,6 +1,6 @@
 """How a value in a stack file is refused: the key, what was given, what is allowed, what to type.
 
-`settings.py` says what is allowed; this module only finds the words.
+The sections say what is allowed; this module only finds the words.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Section(BaseModel):
     )
 
 
+HERE = "<here>"
+"""Stands in a refusal for the path of the section that raises it, which does not know it."""
+
+
 def refusal(key: str, value: object, allowed: str, command: str) -> PydanticCustomError:
     """A refusal that concerns more than one value, in the same words as all others."""
     return PydanticCustomError(
@@ -51,14 +55,26 @@ def refusal(key: str, value: object, allowed: str, command: str) -> PydanticCust
 
 
 def _show(value: object) -> str:
-    text = json.dumps(value, default=str)
+    text = json.dumps(_without_secrets(value), default=str)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _without_secrets(value: object) -> object:
+    """A private key must not be shown, wherever in the stack file it was put."""
+    if isinstance(value, dict):
+        return {
+            key: "[secret]" if "rivate" in str(key) else _without_secrets(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_without_secrets(item) for item in value]
+    return "[secret]" if isinstance(value, str) and "PRIVATE KEY" in value else value
 
 
 def sentence(model: type[Section], error: ErrorDetails) -> str:
     """One refusal of pydantic's as one sentence: key, value, what is allowed, what to type."""
     if error["type"] == "refusal":
-        return error["msg"]
+        return error["msg"].replace(HERE, _path(error["loc"]) if error["loc"] else "")
     path = _path(error["loc"])
     if error["type"] == "extra_forbidden":
         known = _keys_beside(model, error["loc"])
@@ -72,7 +88,7 @@ def sentence(model: type[Section], error: ErrorDetails) -> str:
     given = (
         "the value is missing"
         if error["type"] == "missing"
-        else f"{_show(error['input'])} is not allowed"
+        else f"{_show('[secret]' if 'rivate' in path else error['input'])} is not allowed"
     )
     command = (
         _command("rm", path)

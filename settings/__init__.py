@@ -12,58 +12,25 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/resource-nam
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 import pulumi
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from refusals import Rule, Section, refusal, sentence
+from settings.authority import SET_KEY
+from settings.certificates import Certificates
+from settings.clients import Client
+from settings.refusals import Rule, Section, refusal, sentence
+from settings.values import PORT, DnsName, Port, no_truth_value
 
-ROOT = Path(__file__).resolve().parent
-
-KeyAlgorithm = Literal["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(pulumi.RunError):
     """The stack file holds values that cannot be deployed; one sentence for each."""
-
-
-def _no_truth_value(value: object) -> object:
-    """YAML's `yes` and `true` are no numbers, though Python counts them as 1."""
-    if isinstance(value, bool):
-        raise ValueError
-    return value
-
-
-Port = Annotated[int, Field(ge=1, le=65535)]
-PORT = "a TCP port from 1 to 65535 that no other key uses"
-Days = Annotated[
-    int,
-    BeforeValidator(_no_truth_value),
-    Field(ge=1, le=36500),
-    Rule("a whole number of days from 1 to 36500", "365"),
-]
-ClientName = Annotated[
-    str,
-    Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"),
-    Rule(
-        "a name of 1 to 64 lower-case letters, digits, '.', '_' or '-' that begins and ends with "
-        "a letter or digit (it becomes the certificate's common name and a folder's name)",
-        "billing",
-    ),
-]
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DnsName = Annotated[
-    str,
-    Field(
-        max_length=253,
-        # One label alone is no name on the internet, and `default` would be a word of nginx's.
-        pattern=rf"^(localhost|{_LABEL}(\.{_LABEL})+)$",
-    ),
-    Rule("a DNS name in lower case, without scheme, port or wildcard", "model.example.com"),
-]
 
 
 class ContainerResources(Section):
@@ -71,13 +38,13 @@ class ContainerResources(Section):
 
     cpu: Annotated[
         float,
-        BeforeValidator(_no_truth_value),
+        BeforeValidator(no_truth_value),
         Field(gt=0, le=31),
         Rule("a number of CPUs above 0, at most 31 for the group", "1"),
     ]
     memory_in_gb: Annotated[
         float,
-        BeforeValidator(_no_truth_value),
+        BeforeValidator(no_truth_value),
         Field(gt=0, le=240, alias="memoryInGB"),
         Rule("memory in GB above 0, at most 240 for the group", "1.5"),
     ]
@@ -128,44 +95,6 @@ class ModelImage(Section):
                 "nothing when modelImage.ref names a prebuilt image",
                 f"pulumi config rm --path {key}",
             )
-        return self
-
-
-class Client(Section):
-    """Someone who may call the endpoint."""
-
-    name: ClientName
-
-
-class ValidityDays(Section):
-    """For how many days a certificate is valid, by its role."""
-
-    ca: Days = 3650
-    server: Days = 365
-    client: Days = 365
-
-
-class Certificates(Section):
-    """How certificates are made."""
-
-    key_algorithm: Annotated[
-        KeyAlgorithm, Rule("one of " + ", ".join(get_args(KeyAlgorithm)), "ECDSA-P256")
-    ] = "ECDSA-P256"
-    validity_days: ValidityDays = ValidityDays()
-
-    @model_validator(mode="after")
-    def _leaves_end_before_their_ca(self) -> Self:
-        for role in ("server", "client"):
-            days = getattr(self.validity_days, role)
-            if days > self.validity_days.ca:
-                raise refusal(
-                    f"certificates.validityDays.{role}",
-                    days,
-                    "at most the validity of the CA, certificates.validityDays.ca = "
-                    f"{self.validity_days.ca}: a certificate is worth nothing after its CA's end",
-                    f"pulumi config set --path certificates.validityDays.{role} "
-                    f"{min(365, self.validity_days.ca)}",
-                )
         return self
 
 
@@ -246,12 +175,15 @@ class StackSettings(Section):
             if key.startswith(f"{project}:") or key == "azure-native:location"
         }
         try:
-            return cls.model_validate(given)
+            settings = cls.model_validate(given)
+            if settings.certificates.authority:
+                _require_secret(f"{project}:certificates")
         except ValidationError as error:
             sentences = dict.fromkeys(sentence(cls, e) for e in error.errors())
             raise SettingsError(
                 f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  " + "\n  ".join(sentences)
             ) from None
+        return settings
 
     @property
     def all_tags(self) -> dict[str, str]:
@@ -298,6 +230,24 @@ class StackSettings(Section):
     def _names_are_unique(self) -> Self:
         _no_duplicates("clients", [c.name for c in self.clients])
         _no_duplicates("serverNames", self.server_names)
+        return self
+
+    @model_validator(mode="after")
+    def _paths_are_the_models(self) -> Self:
+        model = re.escape(self.model_name)
+        version = "(/versions/[0-9]{1,9})?"
+        routes = rf"/v1/models/{model}{version}(:predict|/metadata)?|/openapi\.json"
+        for index, client in enumerate(self.clients):
+            for position, path in enumerate(client.paths or ()):
+                if not re.fullmatch(routes, path):
+                    key = f"clients[{index}].paths[{position}]"
+                    raise refusal(
+                        key,
+                        path,
+                        f"/v1/models/{self.model_name}, /openapi.json, or the former with "
+                        "/versions/<number>, :predict or /metadata behind it",
+                        f"pulumi config set --path '{key}' /v1/models/{self.model_name}:predict",
+                    )
         return self
 
     @model_validator(mode="after")
@@ -348,6 +298,16 @@ class StackSettings(Section):
                     "pulumi config set --path modelImage.context model_image",
                 )
         return self
+
+
+def _require_secret(key: str) -> None:
+    """A key that lies in the stack file in plain text is everybody's who can read the file."""
+    if not pulumi.runtime.config.is_config_secret(key):
+        raise SettingsError(
+            f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  "
+            "certificates.authority.privateKeyPem: a value in plain text is not allowed; it takes "
+            f"a secret, encrypted in the file. Type: {SET_KEY}"
+        )
 
 
 def _no_duplicates(key: str, names: Iterable[str]) -> None:

@@ -1,0 +1,215 @@
+"""What the last deployment means for this one: nobody is locked out, or let in, by accident.
+
+A stack file says who may call now. What clients hold was issued earlier, and only the last
+deployment's outputs tell of that: which certificates they were handed, which CAs they were told to
+trust. From these and from the certificates of this deployment follow the list of the sidecar, what
+is refused as a jump, and what is about to expire.
+
+A record is an entry of the stack output `certificates`; everything in it is public.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pulumi
+
+from components.certificates import ServerCertificate
+from settings.certificates import ExpiryGate
+
+Record = Mapping[str, Any]
+
+
+class ContinuityError(pulumi.RunError):
+    """A change that would cut clients off, or certificates that are about to end."""
+
+
+def last_deployment() -> pulumi.Output[list[Record]]:
+    """The records of the last deployment that succeeded; none before the first."""
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    reference = pulumi.StackReference("last-deployment", stack_name=stack)
+    return reference.get_output("certificates").apply(lambda records: records or [])
+
+
+def agree(
+    previous: pulumi.Output[list[Record]],
+    current: Sequence[pulumi.Input[Record]],
+    *,
+    trusted: Sequence[str],
+    issuing: str,
+    gate: ExpiryGate,
+) -> pulumi.Output[list[Record]]:
+    """The records of this deployment, unless something speaks against it.
+
+    What makes up the endpoint waits for them, so a refusal leaves the running one as it is. A
+    certificate that this deployment renews is unknown in a preview, and not looked at.
+    """
+    now = datetime.now(UTC)
+
+    def follows(records: list[Record]) -> list[Record]:
+        refuse_jump(records, trusted, issuing)
+        return records
+
+    lasting = [
+        pulumi.Output.from_input(record).apply(lambda record: check_expiry(record, gate, now))
+        for record in current
+    ]
+    return pulumi.Output.all(previous.apply(follows), *lasting).apply(
+        lambda records: carry_over(records[0], records[1:], now)
+    )
+
+
+def refuse_jump(previous: Iterable[Record], trusted: Sequence[str], issuing: str) -> None:
+    """Make sure that clients can follow a change of CAs one step at a time.
+
+    Args:
+        previous: the last deployment's records.
+        trusted: labels of all CAs that are trusted now, as `ca@1`.
+        issuing: label of the one that signs.
+
+    Raises:
+        ContinuityError: if the CA that signed so far would no longer be trusted, or if one that
+            clients were never told to trust would sign.
+    """
+    before = {r["issuer"]: r["status"] for r in previous if r["role"] == "ca" and "issuer" in r}
+    for label in (label for label, status in before.items() if status == "issuing"):
+        if label not in trusted:
+            raise ContinuityError(
+                f"{label} signed the certificates that clients hold today; without trusting it "
+                f"any longer, all are refused at once. Trust {_all([label, *trusted])}, deploy, "
+                "hand out what the new CA issues, and take the old one out after that: see "
+                "'Replace the CA' in docs/operations.md"
+            )
+    if before and issuing not in before:
+        raise ContinuityError(
+            f"{issuing} is to sign, and clients were never told to trust it: they would refuse the "
+            f"endpoint. Trust it first ({_all([*before, issuing])}, signing with "
+            f"{_all(label for label, status in before.items() if status == 'issuing')}), deploy, "
+            "hand out the new ca.crt, and let it sign after that: see 'Replace the CA' in "
+            "docs/operations.md"
+        )
+
+
+def carry_over(
+    previous: Iterable[Record], current: Sequence[Record], now: datetime
+) -> list[Record]:
+    """The records of this deployment: its own certificates and those that clients still hold.
+
+    A client's certificate that was renewed, or issued again by another CA, is accepted until it
+    ends, for as long as its key is that of a generation which the stack file lists and its CA is
+    trusted. One whose client or generation was taken out is revoked and stays so, also when the
+    name comes back: then it has another key.
+    """
+    mine = [r for r in current if r["role"] == "client"]
+    keys = {(r["name"], r["generation"], r["publicKeySha256"]) for r in mine}
+    serials = {r["serialNumber"] for r in mine}
+    trusted = {r["issuer"] for r in current if r["role"] == "ca"}
+    # Outputs of version 0.1 say too little of a certificate to carry it over.
+    before = [r for r in previous if r["role"] == "client" and "publicKeySha256" in r]
+    carried: list[Record] = []
+    for record in before:
+        if record["serialNumber"] in serials or record["issuer"] not in trusted:
+            continue
+        key = (record["name"], record["generation"], record["publicKeySha256"])
+        accepted = key in keys and record["status"] != "revoked"
+        carried.append({**record, "status": "accepted" if accepted else "revoked"})
+    # What has ended is harmless, and leaving it out restarts the containers: so it goes when they
+    # are restarted anyway.
+    if _standing([*mine, *carried]) != _standing(before):
+        carried = [r for r in carried if _end(r) > now]
+    return [*current, *({**r, "daysLeft": _days_left(r, now)} for r in carried)]
+
+
+def accepted(records: Iterable[Record]) -> dict[str, str]:
+    """Serial number to client name, of the certificates that are let in."""
+    return _clients(r for r in records if r["status"] != "revoked")
+
+
+def revoked(records: Iterable[Record]) -> dict[str, str]:
+    """Likewise, of those that are not any more."""
+    return _clients(r for r in records if r["status"] == "revoked")
+
+
+def _clients(records: Iterable[Record]) -> dict[str, str]:
+    return {r["serialNumber"]: r["name"] for r in records if r["role"] == "client"}
+
+
+def check_expiry(record: Record, gate: ExpiryGate, now: datetime) -> Record:
+    """A record with its days left; warns where there are few.
+
+    Raises:
+        ContinuityError: if it ends within `gate.fail_days`.
+    """
+    record = {**record, "daysLeft": _days_left(record, now)}
+    if record["daysLeft"] <= gate.fail_days:
+        raise ContinuityError(_ends(record))
+    if record["daysLeft"] <= gate.warn_days:
+        pulumi.log.warn(_ends(record))
+    return record
+
+
+def _ends(record: Record) -> str:
+    days, when = record["daysLeft"], record["notAfter"]
+    ends = f"ended on {when}" if days < 0 else f"ends in {days} days, on {when}"
+    remedy = (
+        f"It is not due before {record['renewsFrom']}; to renew it now, raise "
+        f"certificates.renewBeforeDays.{record['role']}"
+        if record["renewsFrom"]
+        else "The CA is yours: see 'Replace the CA' in docs/operations.md"
+    )
+    return (
+        f"The certificate of {record['role']} {record['name']} {ends}, and this deployment does "
+        f"not renew it. {remedy}."
+    )
+
+
+def settled(
+    server: ServerCertificate, previous: pulumi.Output[list[Record]], skew: timedelta
+) -> pulumi.Output[str]:
+    """The server's certificate, once it is valid for clients whose clock is behind.
+
+    pulumi-tls lets a certificate begin in the moment it is made. A client that is two minutes
+    behind would refuse an endpoint that shows it at once, where the old one was good.
+    """
+
+    async def wait(values: list[Any]) -> str:
+        records, certificate_pem, serial, not_before = values
+        shown = {r["serialNumber"] for r in records if r["role"] == "server"}
+        if not pulumi.runtime.is_dry_run() and shown and serial not in shown:
+            await _until(datetime.fromisoformat(not_before) + skew)
+        return str(certificate_pem)
+
+    return pulumi.Output.all(
+        previous,
+        server.certificate_pem,
+        server.serial_number,
+        server.certificate.validity_start_time,
+    ).apply(wait)
+
+
+async def _until(ready: datetime) -> None:
+    while (seconds := (ready - datetime.now(UTC)).total_seconds()) > 0:
+        pulumi.log.info(
+            f"The new server certificate is put into use in {seconds:.0f} s, when it is valid for "
+            "clients whose clock is behind, too (certificates.clockSkewMinutes)"
+        )
+        await asyncio.sleep(min(seconds, 30))
+
+
+def _standing(records: Iterable[Record]) -> set[tuple[str, bool]]:
+    return {(r["serialNumber"], r["status"] == "revoked") for r in records}
+
+
+def _days_left(record: Record, now: datetime) -> int:
+    return round((_end(record) - now) / timedelta(days=1))
+
+
+def _end(record: Record) -> datetime:
+    return datetime.fromisoformat(record["notAfter"])
+
+
+def _all(labels: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(labels))

@@ -1,0 +1,125 @@
+"""Who is who: the CAs that count, the endpoint's certificate, the clients', as a stack file says.
+
+Wiring of `components.certificates`, and what the last deployment has to do with it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pulumi
+
+import continuity
+import outputs
+from components import certificates as pki
+from settings import StackSettings
+from settings.certificates import Certificates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identities:
+    """All certificates of an endpoint."""
+
+    trust_bundle_pem: pulumi.Output[str]
+    """The CA certificates that clients and the endpoint believe."""
+    server: pki.ServerCertificate
+    server_certificate_pem: pulumi.Output[str]
+    """To be served: not before clients whose clock is behind take it."""
+    clients: dict[str, dict[int, pki.ClientCertificate]]
+    """By name and generation."""
+    records: pulumi.Output[list[continuity.Record]]
+    """What the stack tells of them; also of those that clients still hold from earlier."""
+
+
+def issue(cfg: StackSettings, server_names: Sequence[pulumi.Input[str]]) -> Identities:
+    """Everybody's certificates; nothing that waits for `records` is changed by a bad step."""
+    certs = cfg.certificates
+    previous = continuity.last_deployment()
+    authorities = {
+        generation: _authority(cfg, generation) for generation in certs.trusted_generations
+    }
+    leaf = functools.partial(
+        pki.LeafCertificateArgs,
+        issuer=_issuer(certs, authorities),
+        key_algorithm=certs.key_algorithm,
+    )
+    server = pki.ServerCertificate(
+        "server",
+        leaf(
+            common_name=cfg.model_name,
+            validity_days=certs.validity_days.server,
+            renew_before_days=certs.renew_before("server"),
+            dns_names=server_names,
+            generation=certs.server_generation,
+        ),
+    )
+    clients = {
+        client.name: {
+            generation: pki.ClientCertificate(
+                f"client-{client.name}@{generation}",
+                leaf(
+                    common_name=client.name,
+                    validity_days=certs.validity_days.client,
+                    renew_before_days=certs.renew_before("client"),
+                ),
+                opts=_once_called(f"client-{client.name}", generation),
+            )
+            for generation in sorted(client.generations)
+        }
+        for client in cfg.clients
+    }
+    return Identities(
+        trust_bundle_pem=pulumi.Output.concat(
+            "",
+            *(authority.certificate_pem for authority in authorities.values()),
+            *(pem for anchor in certs.anchors for pem in anchor.chain_pem),
+        ),
+        server=server,
+        server_certificate_pem=continuity.settled(
+            server, previous, timedelta(minutes=certs.clock_skew_minutes)
+        ),
+        clients=clients,
+        records=continuity.agree(
+            previous,
+            outputs.certificates(cfg, authorities, server, clients),
+            trusted=certs.trusted,
+            issuing=certs.issuing,
+            gate=certs.expiry,
+        ),
+    )
+
+
+def _authority(cfg: StackSettings, generation: int) -> pki.CertificateAuthority:
+    certs = cfg.certificates
+    label = certs.label(generation)
+    return pki.CertificateAuthority(
+        label,
+        pki.CertificateAuthorityArgs(
+            common_name=f"{cfg.model_name} CA" + (f" {generation}" if generation > 1 else ""),
+            key_algorithm=certs.key_algorithm,
+            validity_days=certs.validity_days.ca,
+            renew_before_days=certs.renew_before("ca"),
+            protect_key=cfg.environment == "prod" and label == certs.issuing,
+        ),
+        opts=_once_called("ca", generation),
+    )
+
+
+def _issuer(certs: Certificates, authorities: dict[int, pki.CertificateAuthority]) -> pki.Issuer:
+    if certs.authority is None:
+        (signing,) = (ca for n, ca in authorities.items() if certs.label(n) == certs.issuing)
+        return pki.Issuer(
+            certificate_pem=signing.certificate_pem, private_key_pem=signing.private_key_pem
+        )
+    return pki.Issuer(
+        certificate_pem=certs.authority.anchor.issuer_pem,
+        private_key_pem=pulumi.Output.secret(certs.authority.private_key_pem.get_secret_value()),
+    )
+
+
+def _once_called(name: str, generation: int) -> pulumi.ResourceOptions:
+    """Stacks of version 0.1 had one generation, and did not count."""
+    return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)] if generation == 1 else None)

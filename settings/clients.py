@@ -1,0 +1,91 @@
+"""Who may call, with which certificates, and how much."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from settings.refusals import HERE, Rule, Section, refusal
+from settings.values import ClientName, Generation, no_truth_value
+
+GENERATIONS = "a list of different whole numbers from 1, at least one"
+PATHS = "a list of paths of the model, as they stand in the request"
+
+
+def _count(most: int, what: str, example: str) -> Rule:
+    return Rule(f"a whole number of {what} from 1 to {most}", example)
+
+
+class Client(Section):
+    """Someone who may call the endpoint."""
+
+    name: ClientName
+    generations: Annotated[
+        tuple[Generation, ...], Field(min_length=1), Rule(GENERATIONS, "1", at="[0]")
+    ] = (1,)
+    """Each has a key and a certificate of its own; all are let in."""
+    paths: Annotated[
+        tuple[str, ...] | None,
+        Field(min_length=1),
+        Rule(PATHS, "/v1/models/demo:predict", at="[0]"),
+    ] = None
+    """Where this client may go; everywhere unless given."""
+    requests_per_second: Annotated[
+        int | None,
+        BeforeValidator(no_truth_value),
+        Field(ge=1, le=10_000),
+        _count(10_000, "requests", "10"),
+    ] = None
+    burst: Annotated[
+        int | None,
+        BeforeValidator(no_truth_value),
+        Field(ge=1, le=100_000),
+        _count(100_000, "requests", "20"),
+    ] = None
+    """How many may come at once before the rate counts; as many as in a second unless given."""
+    max_connections: Annotated[
+        int | None,
+        BeforeValidator(no_truth_value),
+        Field(ge=1, le=10_000),
+        _count(10_000, "connections", "4"),
+    ] = None
+    """With a request under way at the same time; what the sidecar's memory allows is the end."""
+
+    @property
+    def generation(self) -> int:
+        """The newest."""
+        return max(self.generations)
+
+    @model_validator(mode="after")
+    def _generations_differ(self) -> Self:
+        if len(set(self.generations)) < len(self.generations):
+            raise refusal(
+                f"{HERE}.generations",
+                list(self.generations),
+                GENERATIONS,
+                f"pulumi config set --path '{HERE}.generations[0]' 1",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _paths_differ(self) -> Self:
+        if self.paths and len(set(self.paths)) < len(self.paths):
+            raise refusal(
+                f"{HERE}.paths",
+                list(self.paths),
+                "each path once",
+                f"pulumi config rm --path '{HERE}.paths[{len(self.paths) - 1}]'",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _burst_belongs_to_a_rate(self) -> Self:
+        if self.burst is not None and self.requests_per_second is None:
+            raise refusal(
+                f"{HERE}.burst",
+                self.burst,
+                "a number only beside requestsPerSecond, whose peaks it lets through",
+                f"pulumi config set --path '{HERE}.requestsPerSecond' 10",
+            )
+        return self
