@@ -20,11 +20,12 @@ _VERBS = {
     "create-replacement": ("++", "create replacement of", "created replacement of"),
     "delete-replaced": ("--", "delete replaced", "deleted replaced"),
     "refresh": ("~", "refresh", "refreshed"),
-    "read": (">", "read", "read"),
     "import": ("=", "import", "imported"),
 }
 # What the engine says besides the error itself.
-_ECHOES = re.compile(r"^(an unhandled error occurred: |update failed|preview failed)")
+_ECHOES = re.compile(
+    r"^(an unhandled error occurred: |Exception calling application: |update failed|preview failed)"
+)
 
 
 class Display:
@@ -74,7 +75,8 @@ class Display:
             print(prefix + text, file=sys.stderr)
 
     def _summarize(self) -> None:
-        changed = {op: n for op, n in self.changes.items() if op != "same"}
+        # Reading what the last deployment told is no change.
+        changed = {op: n for op, n in self.changes.items() if op in _VERBS}
         words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
         if words and "same" in self.changes:
             words.append(f"{self.changes['same']} unchanged")

@@ -77,7 +77,7 @@ def endpoint(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -
         next(
             r["outputs"]["privateKeyPem"]["plaintext"]
             for r in exported["resources"]
-            if r["urn"].endswith("::ca-key")
+            if r["urn"].endswith("::ca@1-key")
         )
         .strip('"')
         .replace("\\n", "\n")

@@ -28,10 +28,13 @@ class Recorder:
         self.order: list[tuple[str, str]] = []
         self.paths: dict[str, list[str]] = {}
         self.errors: list[str] = []
+        self.warnings: list[str] = []
 
     def on_event(self, event: automation.EngineEvent) -> None:
         if event.diagnostic_event and event.diagnostic_event.severity == "error":
             self.errors.append(event.diagnostic_event.message)
+        if event.diagnostic_event and event.diagnostic_event.severity == "warning":
+            self.warnings.append(event.diagnostic_event.message)
         if not event.resource_pre_event:
             return
         step = event.resource_pre_event.metadata
@@ -40,7 +43,7 @@ class Recorder:
         name = step.urn.split("::", 3)[3]
         operation = str(step.op.value if hasattr(step.op, "value") else step.op)
         self.order.append((operation, name))
-        if operation == "same":
+        if operation in ("same", "read"):
             return
         # A replacement is three steps; `replace` is the one that names it.
         if self.operations.get(name) != "replace":

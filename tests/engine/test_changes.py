@@ -20,26 +20,27 @@ from tests.engine.engine import Operations, changing, preview, recorded, up
 GROUP = "azure-native:containerinstance:ContainerGroup"
 REPLACED: Operations = {"endpoint-group": "replace", "endpoint-diagnostics": "replace"}
 WITHOUT_TLS = [
-    "ca",
-    "ca-key",
-    "ca-certificate",
+    "ca@1",
+    "ca@1-key",
+    "ca@1-certificate",
     "server",
     "server-key",
     "server-request",
     "server-certificate",
-    "client-alice",
-    "client-alice-key",
-    "client-alice-request",
-    "client-alice-certificate",
-    "client-ci-smoke-test",
-    "client-ci-smoke-test-key",
-    "client-ci-smoke-test-request",
-    "client-ci-smoke-test-certificate",
+    "client-alice@1",
+    "client-alice@1-key",
+    "client-alice@1-request",
+    "client-alice@1-certificate",
+    "client-ci-smoke-test@1",
+    "client-ci-smoke-test@1-key",
+    "client-ci-smoke-test@1-request",
+    "client-ci-smoke-test@1-certificate",
     "sidecar",
     "sidecar-image",
     "sidecar-image-build",
 ]
 RESTARTED: Operations = {"endpoint-group": "update"}
+DEV = {"clockSkewMinutes": 0}
 
 
 def with_group(**properties: Any) -> Callable[[], None]:
@@ -93,6 +94,7 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             program,
             {
                 **dict.fromkeys(WITHOUT_TLS, "delete"),
+                "last-deployment": "discard",
                 "endpoint-group": "replace",
                 "endpoint-diagnostics": "replace",
             },
@@ -114,10 +116,10 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             {"clients": [{"name": "alice"}]},
             program,
             {
-                "client-ci-smoke-test": "delete",
-                "client-ci-smoke-test-key": "delete",
-                "client-ci-smoke-test-request": "delete",
-                "client-ci-smoke-test-certificate": "delete",
+                "client-ci-smoke-test@1": "delete",
+                "client-ci-smoke-test@1-key": "delete",
+                "client-ci-smoke-test@1-request": "delete",
+                "client-ci-smoke-test@1-certificate": "delete",
                 **RESTARTED,
             },
             id="a client less restarts the group in place",
@@ -126,16 +128,16 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             {"clients": [{"name": "alice"}, {"name": "ci-smoke-test"}, {"name": "carol"}]},
             program,
             {
-                "client-carol": "create",
-                "client-carol-key": "create",
-                "client-carol-request": "create",
-                "client-carol-certificate": "create",
+                "client-carol@1": "create",
+                "client-carol@1-key": "create",
+                "client-carol@1-request": "create",
+                "client-carol@1-certificate": "create",
                 **RESTARTED,
             },
             id="a client more restarts the group in place",
         ),
         pytest.param(
-            {"certificates": {"validityDays": {"ca": 365, "server": 80, "client": 30}}},
+            {"certificates": {**DEV, "validityDays": {"ca": 365, "server": 80, "client": 90}}},
             program,
             {"server-certificate": "replace", **RESTARTED},
             id="a new server certificate restarts the group in place",

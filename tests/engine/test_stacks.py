@@ -52,7 +52,7 @@ def test_prod_refuses_to_delete_what_must_stay(tmp_path: Path) -> None:
         exported = local.stack.export_stack().deployment or {}
 
     protected = {r["urn"].split("::")[-1] for r in exported["resources"] if r.get("protect")}
-    assert {"resource-group", "registry-acr", "ca-key"} <= protected
+    assert {"resource-group", "registry-acr", "ca@1-key"} <= protected
     assert "endpoint-group" not in protected
 
 
