@@ -119,6 +119,7 @@ def opened(
     *,
     home: Home | None = None,
     config: dict[str, Any] | None = None,
+    secrets: dict[str, str] | None = None,
     records_only: bool = False,
     run: Callable[[], None] = program,
     say: Callable[[str], None] = print,
@@ -129,6 +130,7 @@ def opened(
         name: of a committed `Pulumi.<name>.yaml`.
         home: where everything is kept; `.local/` unless said otherwise.
         config: values on top of the stack file's, as `pulumi config set` would leave them.
+        secrets: likewise as `pulumi config set --path --secret` would, by path.
         records_only: check and remember, but build nothing and start no containers.
         run: the program, the repository's unless said otherwise.
         say: takes a line of progress.
@@ -180,6 +182,9 @@ def opened(
                 pulumi_home=environment["PULUMI_HOME"],
             ),
         )
+        for path, value in (secrets or {}).items():
+            qualified = f"{PROJECT_NAME}:{path}"
+            stack.set_config(qualified, automation.ConfigValue(value, secret=True), path=True)
         local = LocalStack(stack, home, cloud, groups, values)
         if was_cut_short:
             say("The last run was cut short; putting in order what it left.")

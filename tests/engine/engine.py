@@ -74,11 +74,18 @@ def recorded(
     stack: str = "dev",
     *,
     config: dict[str, Any] | None = None,
+    secrets: dict[str, str] | None = None,
     run: Callable[[], None] = program,
 ) -> Iterator[LocalStack]:
     """A stack whose containers are not started, in a home of its own."""
     with opened(
-        stack, home=shared_home(folder), config=config, records_only=True, run=run, say=_quiet
+        stack,
+        home=shared_home(folder),
+        config=config,
+        secrets=secrets,
+        records_only=True,
+        run=run,
+        say=_quiet,
     ) as local:
         yield local
 
@@ -95,14 +102,23 @@ def preview(local: LocalStack) -> Recorder:
     return recorder
 
 
+def failing_preview(local: LocalStack) -> str:
+    """Preview what must be refused; returns the engine's errors."""
+    return _errors(local.stack.preview)
+
+
 def failing_up(local: LocalStack) -> str:
     """Deploy what must be refused; returns the engine's errors."""
+    return _errors(local.up)
+
+
+def _errors(operation: Callable[..., object]) -> str:
     recorder = Recorder()
     try:
-        local.up(on_event=recorder.on_event)
+        operation(on_event=recorder.on_event)
     except automation.CommandError:
         return "\n".join(recorder.errors)
-    raise AssertionError("the deployment was not refused")
+    raise AssertionError("it was not refused")
 
 
 def _quiet(line: str) -> None:
