@@ -26,7 +26,7 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))
 
 ##@ Run it on this machine (S=local), no cloud account needed
-.PHONY: up call preview outputs logs refresh down
+.PHONY: up call preview outputs logs refresh bundle certificates down
 up: tools ## Deploy the stack and make one verified prediction
 	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
 
@@ -44,6 +44,15 @@ logs: venv ## Show what the containers logged
 
 refresh: tools ## Compare the state with what really runs
 	@$(LOCALCLOUD) refresh --stack $(S) $(ARGS)
+
+# A stack of the local cloud is seen with its environment, any other with the user's own.
+USE_STACK = if [ -d '.local/stacks/$(S)' ]; then env=$$($(LOCALCLOUD) env) && eval "$$env"; fi &&
+
+bundle: tools ## Write a client's files: make bundle CLIENT=alice OUT=folder, S=dev
+	@$(USE_STACK) $(PYTHON) -m clients bundle --stack '$(S)' --client '$(CLIENT)' --out '$(OUT)' $(ARGS)
+
+certificates: tools ## Show how long the stack's certificates last; S=dev
+	@$(USE_STACK) $(PYTHON) -m clients certificates --stack '$(S)' $(ARGS)
 
 down: ## Stop everything and remove the state; installed tools stay
 	@if [ ! -e .local/tools/bin/pulumi ]; then echo "Nothing was set up here, so nothing runs."; \
