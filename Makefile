@@ -59,8 +59,8 @@ down: ## Stop everything and remove the state; installed tools stay
 	else scripts/setup.sh python nginx pulumi && $(LOCALCLOUD) down --stack $(S) $(ARGS); fi
 
 ##@ Check it
-.PHONY: test test-unit test-engine test-sidecar test-model-image check bench
-test: tools curl ## Every test
+.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image check bench
+test: tools curl snippet-tools ## Every test
 	@$(PYTEST) $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
@@ -71,6 +71,9 @@ test-engine: tools curl ## The program under the real Pulumi engine
 
 test-sidecar: tools ## Real handshakes with the deployed endpoint
 	@$(PYTEST) tests/sidecar $(ARGS)
+
+test-clients: tools curl snippet-tools ## Bundles, and every sample in them against the endpoint
+	@$(PYTEST) tests/clients $(ARGS)
 
 test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
@@ -101,7 +104,7 @@ help: ## This list
 	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: venv tools curl
+.PHONY: venv tools curl snippet-tools
 venv:
 	@scripts/setup.sh python
 
@@ -110,3 +113,6 @@ tools:
 
 curl:
 	@scripts/setup.sh curl
+
+snippet-tools:
+	@scripts/setup.sh openssl go java
