@@ -94,6 +94,8 @@ class MadeAuthority:
     """A CA of a stack."""
 
     common_name: str = "demo CA"
+    may_sign: bool = True
+    """Whether its certificate says that it is a CA's."""
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -102,7 +104,7 @@ class MadeAuthority:
         name = _name(self.common_name)
         self.certificate = (
             _builder(name, name, self.key, timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.BasicConstraints(ca=self.may_sign, path_length=None), critical=True)
             .sign(self.key, hashes.SHA256())
         )
         self.pem = _pem(self.certificate)

@@ -42,7 +42,9 @@ def other_ca(stack: MadeStack) -> None:
 
 
 def leaf_as_ca(stack: MadeStack) -> None:
-    stack.outputs["endpoint"]["caCertificatesPem"] = stack.clients["bob"]["certificatePem"]
+    leaf = MadeAuthority(may_sign=False)
+    stack.outputs["endpoint"]["caCertificatesPem"] = leaf.pem
+    stack.clients["alice"] = leaf.issue("alice")
 
 
 def broken_certificate(stack: MadeStack) -> None:
