@@ -18,13 +18,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 _NEXT_STEPS = (
     (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in",
-        "Pulumi is not logged in; type `pulumi login <your backend>` and try again (a stack of "
-        "`make up` is read by `make bundle` and `make certificates`)",
+        "Pulumi is not logged in; type `pulumi login <your backend>` and try again (for a stack on "
+        "this machine `make up`, and then `make bundle` or `make certificates`)",
     ),
     (
         r"no stack named",
         "there is no stack {stack} where Pulumi is logged in; `pulumi stack ls` lists those that "
-        "are there (a stack of `make up` is read by `make bundle` and `make certificates`)",
+        "are there (for a stack on this machine `make up`, and then `make bundle` or "
+        "`make certificates`)",
     ),
     (
         r"passphrase",
