@@ -26,7 +26,7 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))
 
 ##@ Run it on this machine (S=local), no cloud account needed
-.PHONY: up call preview outputs logs refresh down
+.PHONY: up call preview outputs logs refresh bundle certificates down
 up: tools ## Deploy the stack and make one verified prediction
 	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
 
@@ -45,13 +45,22 @@ logs: venv ## Show what the containers logged
 refresh: tools ## Compare the state with what really runs
 	@$(LOCALCLOUD) refresh --stack $(S) $(ARGS)
 
+# A stack of the local cloud is seen with its environment, any other with the user's own.
+USE_STACK = if [ -d '.local/stacks/$(S)' ]; then env=$$($(LOCALCLOUD) env) && eval "$$env"; fi &&
+
+bundle: tools ## Write a client's files: make bundle CLIENT=alice OUT=folder, S=dev
+	@$(USE_STACK) $(PYTHON) -m clients bundle --stack '$(S)' --client '$(CLIENT)' --out '$(OUT)' $(ARGS)
+
+certificates: tools ## Show how long the stack's certificates last; S=dev
+	@$(USE_STACK) $(PYTHON) -m clients certificates --stack '$(S)' $(ARGS)
+
 down: ## Stop everything and remove the state; installed tools stay
 	@if [ ! -e .local/tools/bin/pulumi ]; then echo "Nothing was set up here, so nothing runs."; \
 	else scripts/setup.sh python nginx pulumi && $(LOCALCLOUD) down --stack $(S) $(ARGS); fi
 
 ##@ Check it
-.PHONY: test test-unit test-engine test-sidecar test-model-image check bench
-test: tools curl ## Every test
+.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image check bench
+test: tools curl snippet-tools ## Every test
 	@$(PYTEST) $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
@@ -62,6 +71,9 @@ test-engine: tools curl ## The program under the real Pulumi engine
 
 test-sidecar: tools ## Real handshakes with the deployed endpoint
 	@$(PYTEST) tests/sidecar $(ARGS)
+
+test-clients: tools curl snippet-tools ## Bundles, and every sample in them against the endpoint
+	@$(PYTEST) tests/clients $(ARGS)
 
 test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
@@ -92,7 +104,7 @@ help: ## This list
 	/^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: venv tools curl
+.PHONY: venv tools curl snippet-tools
 venv:
 	@scripts/setup.sh python
 
@@ -101,3 +113,6 @@ tools:
 
 curl:
 	@scripts/setup.sh curl
+
+snippet-tools:
+	@scripts/setup.sh openssl go java

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -115,6 +116,11 @@ def logs(arguments: argparse.Namespace) -> None:
         raise Refused(f"stack {arguments.stack} has no such logs; type `make up` to start it")
 
 
+def env(arguments: argparse.Namespace) -> None:
+    for name, value in Home().engine_environment().items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
 def call(arguments: argparse.Namespace) -> None:
     bundles = sorted(p for p in Home().bundles.glob("*") if p.is_dir())
     if not bundles:
@@ -129,6 +135,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "down": (down, "stop everything and remove the state"),
     "outputs": (outputs, "show the stack's outputs"),
     "logs": (logs, "show what the containers logged"),
+    "env": (env, 'print what makes plain `pulumi` see the local cloud: eval "$(...)"'),
     "call": (call, "make one verified prediction with the first client's bundle"),
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh [python] [nginx] [pulumi] [curl]: makes sure that these are there. Everything goes below .local/
-# and .venv/; what is there already costs a few hundredths of a second.
+# setup.sh STEP...: makes sure that these are there: python nginx pulumi curl openssl go java.
+# Everything goes below .local/ and .venv/ (curl, openssl and java excepted: the distribution
+# installs them); what is there already costs a few hundredths of a second.
 . "$(dirname "$0")/lib.sh"
 
 # Two `make` at once in one clone must not build the same thing twice.
@@ -11,7 +12,7 @@ fi
 
 for step in "$@"; do
   case $step in
-    python | nginx | pulumi | curl) "scripts/setup_$step.sh" ;;
-    *) fail "setup.sh knows python, nginx, pulumi and curl, not '$step'." ;;
+    python | nginx | pulumi | curl | openssl | go | java) "scripts/setup_$step.sh" ;;
+    *) fail "setup.sh knows python, nginx, pulumi, curl, openssl, go and java, not '$step'." ;;
   esac
 done
