@@ -45,8 +45,8 @@ logs: venv ## Show what the containers logged
 refresh: tools ## Compare the state with what really runs
 	@$(LOCALCLOUD) refresh --stack $(S) $(ARGS)
 
-# A stack of the local cloud is seen with its environment, any other with the user's own.
-USE_STACK = if [ -d '.local/stacks/$(S)' ]; then env=$$($(LOCALCLOUD) env) && eval "$$env"; fi &&
+# The stack of this machine is seen with the local cloud's environment, others with the user's own.
+USE_STACK = $(if $(filter local,$(S)),env=$$($(LOCALCLOUD) env) && eval "$$env" &&)
 
 bundle: tools ## Write a client's files: make bundle CLIENT=alice OUT=folder, S=dev
 	@$(USE_STACK) $(PYTHON) -m clients bundle --stack '$(S)' --client '$(CLIENT)' --out '$(OUT)' $(ARGS)

@@ -117,8 +117,11 @@ def logs(arguments: argparse.Namespace) -> None:
 
 
 def env(arguments: argparse.Namespace) -> None:
+    """For `eval`: whatever pulumi is run after it sees the stacks of this machine."""
+    pulumi = Path(shutil.which("pulumi") or "pulumi").parent.absolute()
     for name, value in Home().engine_environment().items():
         print(f"export {name}={shlex.quote(value)}")
+    print(f'export PATH={shlex.quote(str(pulumi))}:"$PATH"')
 
 
 def call(arguments: argparse.Namespace) -> None:
@@ -143,13 +146,17 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
 def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:
     """A bundle for each client, and none for those who are no longer clients."""
     from clients.bundle import write_bundle  # noqa: PLC0415  needs nothing before there is one
+    from clients.contract import Refusal  # noqa: PLC0415
 
     certificates = outputs["clientCertificates"]
     for folder in local.home.bundles.glob("*"):
         if folder.name not in certificates:
             shutil.rmtree(folder)
     for client, certificate in certificates.items():
-        write_bundle(local.home.bundles / client, client, outputs["endpoint"], certificate)
+        try:
+            write_bundle(local.home.bundles / client, client, outputs["endpoint"], certificate)
+        except Refusal as refusal:
+            raise Refused(f"{client}'s bundle could not be written: {refusal}") from None
     return [local.home.bundles / client for client in certificates]
 
 
@@ -174,20 +181,12 @@ def explain(bundle: Path, endpoint: dict[str, Any]) -> None:
     print(f"""
 Endpoint  {endpoint["url"]}
 Bundle    {folder}/ (client.crt, client.key, ca.crt, endpoint.json)
+Samples   {folder}/snippets/ (curl, requests, httpx, Go), each to be run in {folder}/
 
 With curl:
 
   curl --cacert {folder}/ca.crt --cert {folder}/client.crt --key {folder}/client.key \\
     --json '{body}' {endpoint["predictUrl"]}
-
-With Python (.venv/bin/python):
-
-  import httpx, ssl
-  context = ssl.create_default_context(cafile="{folder}/ca.crt")
-  context.load_cert_chain("{folder}/client.crt", "{folder}/client.key")
-  with httpx.Client(verify=context) as client:
-      answer = client.post("{endpoint["predictUrl"]}", json={body})
-  print(answer.json())
 
 Again: make call    What it logs: make logs    Stop it: make down""")
 
