@@ -98,7 +98,7 @@ def carry_over(
 ) -> list[Record]:
     """The records of this deployment: its own certificates and those that clients still hold.
 
-    A client's certificate that was renewed, or issued again by another CA, is accepted until it
+    A client's certificate that was renewed, or issued again by another CA, is let in until it
     ends, for as long as its key is that of a generation which the stack file lists and its CA is
     trusted. One whose client or generation was taken out is revoked and stays so, also when the
     name comes back: then it has another key.
@@ -115,7 +115,7 @@ def carry_over(
             continue
         key = (record["name"], record["generation"], record["publicKeySha256"])
         accepted = key in keys and record["status"] != "revoked"
-        carried.append({**record, "status": "accepted" if accepted else "revoked"})
+        carried.append({**record, "status": "renewed" if accepted else "revoked"})
     # What has ended is harmless, and leaving it out restarts the containers: so it goes when they
     # are restarted anyway.
     if _standing([*mine, *carried]) != _standing(before):

@@ -48,7 +48,7 @@ class Row:
     @property
     def matters(self) -> bool:
         """Whether anybody still relies on it."""
-        return self.certificate.status != "revoked"
+        return self.certificate.status not in ("renewed", "revoked")
 
     @property
     def fails(self) -> bool:

@@ -68,7 +68,7 @@ def test_a_certificate_in_its_window_is_renewed_and_the_old_one_goes_on(
     assert deployed.operations == {"client-alice@1-certificate": "replace", **RESTARTED}
     assert again.operations == {}
     assert after["privateKeyPem"] == before["privateKeyPem"]
-    assert standing == {after["serialNumber"]: "current", before["serialNumber"]: "accepted"}
+    assert standing == {after["serialNumber"]: "current", before["serialNumber"]: "renewed"}
 
 
 def test_a_certificate_before_its_window_is_left_alone(deployed_dev: Path) -> None:
