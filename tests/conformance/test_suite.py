@@ -7,11 +7,17 @@ import pytest
 from conformance.case import CASES
 from conformance.peers import Endpoint
 from conformance.run import run
+from conformance.suite import GROUPS
 
 
-@pytest.mark.parametrize("id_", sorted(CASES))
+def order(id_: str) -> int:
+    return list(GROUPS).index(CASES[id_].group)
+
+
+@pytest.mark.parametrize("id_", sorted(CASES, key=order))
 def test_case(endpoint: Endpoint, id_: str) -> None:
     result = run(CASES[id_], endpoint)
 
     assert result.observed.came_back in result.case.expected, result.case.presented
-    assert result.observed.reached_model == result.case.reaches
+    if result.case.reaches is not None:
+        assert result.observed.reached_model == result.case.reaches

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from conformance.years import aged, renamed
 from localcloud.stack import LocalStack, plain
 from tests.engine.engine import Operations, failing_up, preview, recorded, up
-from tests.engine.years import aged, renamed
 
 RESTARTED: Operations = {"endpoint-group": "update"}
 ALICE = {"name": "alice"}
