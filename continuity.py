@@ -47,18 +47,19 @@ def agree(
     What makes up the endpoint waits for them, so a refusal leaves the running one as it is. A
     certificate that this deployment renews is unknown in a preview, and not looked at.
     """
-    now = datetime.now(UTC)
 
     def follows(records: list[Record]) -> list[Record]:
         refuse_jump(records, trusted, issuing)
         return records
 
     lasting = [
-        pulumi.Output.from_input(record).apply(lambda record: check_expiry(record, gate, now))
+        pulumi.Output.from_input(record).apply(
+            lambda record: check_expiry(record, gate, datetime.now(UTC))
+        )
         for record in current
     ]
     return pulumi.Output.all(previous.apply(follows), *lasting).apply(
-        lambda records: carry_over(records[0], records[1:], now)
+        lambda records: carry_over(records[0], records[1:], datetime.now(UTC))
     )
 
 
@@ -204,7 +205,7 @@ def _standing(records: Iterable[Record]) -> set[tuple[str, bool]]:
 
 
 def _days_left(record: Record, now: datetime) -> int:
-    return round((_end(record) - now) / timedelta(days=1))
+    return (_end(record) - now).days
 
 
 def _end(record: Record) -> datetime:
