@@ -10,16 +10,20 @@ from __future__ import annotations
 import contextlib
 import ssl
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from pulumi import automation
 
+import identities
 from components import nginx_sidecar
+from conformance import late_clocks
 from conformance.case import Observed, case
 from conformance.good_clients import Asked, asking
 from conformance.local import Deployment, deployed, describe
@@ -284,6 +288,32 @@ def unusable_configuration(_: Endpoint) -> Observed:
         told = it.told()
         lost = sum(status != 200 for load in it.loads for status in load.statuses)
         return Observed(f"{words}; {told.came_back}, {lost} lost", note=told.note)
+
+
+@case(
+    "LIFE-09",
+    "the server's certificate is replaced, and a client's clock is behind",
+    PROMISED,
+    reaches=None,
+    needs=("stack",),
+)
+def late_clock(_: Endpoint) -> Observed:
+    a_minute = timedelta(seconds=6)  # of clockSkewMinutes, so that nobody has to wait for long
+    with (
+        story() as it,
+        mock.patch.object(identities, "timedelta", lambda minutes: minutes * a_minute),
+    ):
+        while late_clocks.handshake(it.start, 5) != late_clocks.VERIFIED:
+            time.sleep(0.5)  # a first deployment's certificate is too new for it
+        with late_clocks.connecting(it.start, 5) as seen, it.load(it.holds("alice")):
+            it.up(serverGeneration=2, clockSkewMinutes=1)
+            time.sleep(1)
+        if refused := seen[late_clocks.NOT_YET_VALID]:
+            it.broken.append(f"{refused} of {seen.total()} handshakes: not yet valid")
+        if seen[late_clocks.VERIFIED] < 10:
+            it.broken.append(f"only {seen[late_clocks.VERIFIED]} handshakes")
+        told = it.told()
+        return Observed(told.came_back, note=f"{told.note}; {dict(seen)}")
 
 
 def _quiet(line: str) -> None:

@@ -20,6 +20,7 @@ _VERBS = {
     "create-replacement": ("++", "create replacement of", "created replacement of"),
     "delete-replaced": ("--", "delete replaced", "deleted replaced"),
     "refresh": ("~", "refresh", "refreshed"),
+    "read": (">", "read", "read"),
     "import": ("=", "import", "imported"),
 }
 # What the engine says besides the error itself.
@@ -77,8 +78,7 @@ class Display:
             print(prefix + text, file=sys.stderr)
 
     def _summarize(self) -> None:
-        # Reading what the last deployment told is no change.
-        changed = {op: n for op, n in self.changes.items() if op in _VERBS}
+        changed = {op: n for op, n in self.changes.items() if op != "same"}
         words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
         if words and "same" in self.changes:
             words.append(f"{self.changes['same']} unchanged")

@@ -9,7 +9,6 @@ from conformance.peers import Endpoint
 from conformance.run import run
 from conformance.suite import GROUPS
 
-
 IN_ORDER: list[str] = [id_ for group in GROUPS for id_ in CASES if CASES[id_].group == group]
 
 
