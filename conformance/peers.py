@@ -155,6 +155,11 @@ class Endpoint:
         return self.model_log.exists()
 
     @property
+    def group(self) -> Path:
+        """The container group's folder on this machine: its logs, its volumes."""
+        return self.model_log.parent.parent
+
+    @property
     def host(self) -> str:
         return f"{self.name}:{self.port}"
 
