@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import conformance.http  # noqa: F401  adds its cases
 from conformance.case import CASES
 from conformance.peers import Endpoint
 from conformance.run import run
