@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import time
 from typing import Any
 
 from conformance.case import Observed, case
@@ -113,6 +114,7 @@ def _exchange(endpoint: Endpoint, data: bytes, *, ends: bool) -> bytes:
         return endpoint.send(endpoint.alice, data).raw
     with endpoint.connect(endpoint.alice) as connection:
         connection.sendall(data)
+        time.sleep(0.1)  # whoever passes on what has come so far has done it by then
         socket.socket.shutdown(connection, socket.SHUT_WR)  # its own would end TLS both ways
         return read_all(connection)
 
