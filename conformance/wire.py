@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from conformance.case import Observed, case
-from conformance.peers import Endpoint, read_all
+from conformance.peers import Endpoint, Identity, read_all
 
 PREDICT = "/v1/models/demo:predict"
 STATUS = "/v1/models/demo"
@@ -74,7 +74,7 @@ def observed(endpoint: Endpoint, data: bytes, *, ends: bool = False) -> Observed
         seen: list[dict[str, Any]] = []
         if endpoint.sees_the_model:
             seen = watching.enter_context(endpoint.reaching_model())
-        answered = in_words(_exchange(endpoint, data, ends=ends))
+        answered = in_words(exchange(endpoint, endpoint.alice, data, ends=ends))
         bob = endpoint.get(endpoint.bob, METADATA)
     if bob.status != 200 or b'"model_spec"' not in bob.body:
         answered += f", and bob after it {in_words(bob.raw)}"
@@ -109,13 +109,15 @@ def in_words(raw: bytes) -> str:
     return ", ".join(words) or "closed"
 
 
-def _exchange(endpoint: Endpoint, data: bytes, *, ends: bool) -> bytes:
+def exchange(endpoint: Endpoint, identity: Identity, data: bytes, *, ends: bool) -> bytes:
+    """Send bytes; returns what comes back until the connection is closed. `ends`: as in `row`."""
     if not ends:
-        return endpoint.send(endpoint.alice, data).raw
-    with endpoint.connect(endpoint.alice) as connection:
-        connection.sendall(data)
-        time.sleep(0.1)  # whoever passes on what has come so far has done it by then
-        socket.socket.shutdown(connection, socket.SHUT_WR)  # its own would end TLS both ways
+        return endpoint.send(identity, data).raw
+    with endpoint.connect(identity) as connection:
+        with contextlib.suppress(OSError):  # it may close before it has read everything
+            connection.sendall(data)
+            time.sleep(0.1)  # whoever passes on what has come so far has done it by then
+            socket.socket.shutdown(connection, socket.SHUT_WR)  # its own would end TLS both ways
         return read_all(connection)
 
 
