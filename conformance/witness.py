@@ -59,11 +59,16 @@ class Witness:
 
 @contextmanager
 def witnessed(
-    endpoint: Endpoint, folder: Path, change: Change = str, *, listens: bool = True
+    endpoint: Endpoint,
+    folder: Path,
+    change: Change = str,
+    *,
+    log: Path | None = None,
+    listens: bool = True,
 ) -> Iterator[Witness]:
     """The sidecar before a stand-in for the model, which `serving` starts later if not now."""
     model = Model(_free_ports(1)[0])
-    with sidecar(endpoint, folder, change, model_port=model.port) as copy:
+    with sidecar(endpoint, folder, change, model_port=model.port, log=log) as copy:
         if not listens:
             yield Witness(copy, model)
             return

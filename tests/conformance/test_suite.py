@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-import conformance.http  # noqa: F401  adds its cases
+# Imported for the cases that they add.
+import conformance.availability
+import conformance.faults
+import conformance.faults_of_the_model
+import conformance.http  # noqa: F401
 from conformance.case import CASES
 from conformance.peers import Endpoint
 from conformance.run import run
