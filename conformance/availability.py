@@ -127,18 +127,18 @@ def _holding(endpoint: Endpoint, greedy: Identity, other: Identity) -> Observed:
         asking(endpoint, other) as good,
     ):
         connections: list[socket.socket] = []
-        while (status := endpoint.get(greedy).status) == 200 and len(connections) < 200:
+        while (own := _share(endpoint, greedy)) == "200" and len(connections) < 200:
             connections.append(held.enter_context(holding(endpoint, greedy)))
         started = time.monotonic()
-        refused = {status}
+        refused = {own}
         while time.monotonic() < started + 3:
             for connection in connections:
                 connection.send(b" ")
-            refused.add(endpoint.get(greedy).status)
+            refused.add(_share(endpoint, greedy))
             time.sleep(0.5)
         held.close()
         again = _served_again(endpoint, greedy)
-    own = f"{'/'.join(map(str, sorted(refused)))} while it lasts, then {again}"
+    own = f"{'/'.join(sorted(refused))} while it lasts, then {again}"
     predictions = [entry for entry in others if entry["method"] == "POST"]
     return Observed(
         f"{good.served}; the attacker's own requests {own}",
@@ -207,9 +207,17 @@ def _in_words(good: Asked, held: list[float], limit: float, reached: int | None)
     )
 
 
-def _served_again(endpoint: Endpoint, identity: Identity) -> int:
+def _share(endpoint: Endpoint, identity: Identity) -> str:
+    """What a client is answered that may have used up its share."""
+    answer = endpoint.get(identity)
+    if answer.status == 429 and not answer.error.startswith("too many connections at once"):
+        return "429 without its reason"
+    return str(answer.status)
+
+
+def _served_again(endpoint: Endpoint, identity: Identity) -> str:
     """The first status that is not 429, or 429 if that lasts."""
     deadline = time.monotonic() + 10
-    while (status := endpoint.get(identity).status) == 429 and time.monotonic() < deadline:
+    while (status := _share(endpoint, identity)) == "429" and time.monotonic() < deadline:
         time.sleep(0.05)
     return status

@@ -67,6 +67,7 @@ METHODS = [
     ("G-E-T", STATUS, "404"),
     ("", STATUS, "400"),
     ("A" * 5000, STATUS, "405"),
+    ("G E T", STATUS, "400"),
 ]
 for number, (method, target, *expected) in enumerate(METHODS, 151):
     shown = method if len(method) < 10 else "a method of 5 kB"
