@@ -23,7 +23,7 @@ from conformance.witness import sidecar
 @pytest.mark.parametrize(
     ("id_", "old", "new"),
     [
-        pytest.param("AVAIL-01", "connections 8192", "connections 512", id="few connections"),
+        pytest.param("AVAIL-01", "connections 8192", "connections 256", id="few connections"),
         pytest.param("AVAIL-07", r"of_client \d+;", "of_client 5000;", id="a share without end"),
         pytest.param(
             "AVAIL-08", r"\$ssl_client_serial zone", "$server_name zone", id="a share for all"
