@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from conformance import lifecycle, limits
+from conformance import availability, faults, faults_of_the_model, http, lifecycle, limits
 
-__all__ = ["GROUPS", "lifecycle", "limits"]
+__all__ = [
+    "GROUPS",
+    "availability",
+    "faults",
+    "faults_of_the_model",
+    "http",
+    "lifecycle",
+    "limits",
+]
 
 GROUPS = {
     "CERT": "who is let in, by certificate",
