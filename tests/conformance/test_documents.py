@@ -31,10 +31,9 @@ def test_tests_that_a_document_names_exist(name: str) -> None:
         assert not test or test in functions, f"{path} has no {test}"
 
 
-def test_every_case_group_is_named_by_a_claim() -> None:
-    named = set(re.findall(r"\b([A-Z]+)-[0-9]+", TEXTS["security.md"]))
-
-    assert named == set(GROUPS)
+def test_every_group_of_cases_proves_a_claim() -> None:
+    for group in GROUPS:
+        assert f"{group}-0" in TEXTS["security.md"]
 
 
 def test_every_promise_names_its_proof() -> None:
