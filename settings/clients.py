@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from settings.refusals import HERE, Rule, Section, refusal
-from settings.values import ClientName, Generation, no_truth_value
+from settings.values import ClientName, Generation, no_truth_value, repeated
 
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request"
@@ -59,23 +59,23 @@ class Client(Section):
 
     @model_validator(mode="after")
     def _generations_differ(self) -> Self:
-        if len(set(self.generations)) < len(self.generations):
+        if (again := repeated(self.generations)) is not None:
             raise refusal(
                 f"{HERE}.generations",
                 list(self.generations),
                 GENERATIONS,
-                f"pulumi config set --path '{HERE}.generations[0]' 1",
+                f"pulumi config rm --path '{HERE}.generations[{again}]'",
             )
         return self
 
     @model_validator(mode="after")
     def _paths_differ(self) -> Self:
-        if self.paths and len(set(self.paths)) < len(self.paths):
+        if self.paths and (again := repeated(self.paths)) is not None:
             raise refusal(
                 f"{HERE}.paths",
                 list(self.paths),
                 "each path once",
-                f"pulumi config rm --path '{HERE}.paths[{len(self.paths) - 1}]'",
+                f"pulumi config rm --path '{HERE}.paths[{again}]'",
             )
         return self
 

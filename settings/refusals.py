@@ -27,6 +27,8 @@ class Rule:
     """None where the best advice is to leave the key out."""
     at: str = ""
     """Where in the value the example goes, such as `[0].name`: Pulumi sets no whole lists."""
+    typed: str | None = None
+    """The whole command, where setting an example or leaving the key out does not help."""
 
 
 class Section(BaseModel):
@@ -90,7 +92,7 @@ def sentence(model: type[Section], error: ErrorDetails) -> str:
         if error["type"] == "missing"
         else f"{_show('[secret]' if 'rivate' in path else error['input'])} is not allowed"
     )
-    command = (
+    command = rule.typed or (
         _command("rm", path)
         if rule.example is None
         else _command("set", path + rule.at, rule.example)
