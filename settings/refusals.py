@@ -92,9 +92,11 @@ def sentence(model: type[Section], error: ErrorDetails) -> str:
         if error["type"] == "missing"
         else f"{_show('[secret]' if 'rivate' in path else error['input'])} is not allowed"
     )
+    # Pulumi replaces text by a list at the top only; further down it expects to find one.
+    in_the_way = rule.at and len(error["loc"]) > 1 and not isinstance(error["input"], list)
     command = rule.typed or (
         _command("rm", path)
-        if rule.example is None
+        if rule.example is None or in_the_way
         else _command("set", path + rule.at, rule.example)
     )
     return f"{path}: {given}; it takes {rule.allowed}. Type: {command}"
