@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -142,22 +143,33 @@ def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
     for step in loc:
         section = _section(annotation)
         if isinstance(step, int):
-            rule = _rule_of_items(annotation)
+            rule = _rule_of_items(annotation) or Rule(rule.allowed, rule.example)
         elif section is None:
             rule = Rule(rule.allowed, rule.example)
         elif field := _field(section, step):
-            annotation = field.annotation
-            rule = _first_rule(field.metadata) or _keys_of(_section(annotation))
+            annotation = _given(field.annotation)
+            rule = (
+                _first_rule(field.metadata)
+                or _first_rule(getattr(annotation, "__metadata__", ()))
+                or _keys_of(_section(annotation))
+            )
     return rule
+
+
+def _given(annotation: Any) -> Any:
+    """`int` of `int | None`: what it takes when it is there at all."""
+    kinds = get_args(annotation)
+    return next(k for k in kinds if k is not NoneType) if NoneType in kinds else annotation
 
 
 def _first_rule(metadata: Iterable[object]) -> Rule | None:
     return next((m for m in metadata if isinstance(m, Rule)), None)
 
 
-def _rule_of_items(annotation: Any) -> Rule:
+def _rule_of_items(annotation: Any) -> Rule | None:
     rules = (_first_rule(getattr(item, "__metadata__", ())) for item in get_args(annotation))
-    return next(filter(None, rules), None) or _keys_of(_section(annotation))
+    section = _section(annotation)
+    return next(filter(None, rules), None) or (_keys_of(section) if section else None)
 
 
 def _keys_of(section: type[Section] | None) -> Rule:
