@@ -44,6 +44,9 @@ class Section(BaseModel):
     )
 
 
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
+)
 HERE = "<here>"
 """Stands in a refusal for the path of the section that raises it, which does not know it."""
 
@@ -76,6 +79,11 @@ def _without_secrets(value: object) -> object:
 
 def sentence(model: type[Section], error: ErrorDetails) -> str:
     """One refusal of pydantic's as one sentence: key, value, what is allowed, what to type."""
+    # Once more for what is no value: names of keys, folders, subjects.
+    return _PRIVATE_KEY.sub("[secret]", _sentence(model, error))
+
+
+def _sentence(model: type[Section], error: ErrorDetails) -> str:
     if error["type"] == "refusal":
         return error["msg"].replace(HERE, _path(error["loc"]) if error["loc"] else "")
     path = _path(error["loc"])
