@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
@@ -95,4 +97,28 @@ def make_ca(
             decipher_only=False,
         )
         builder = builder.add_extension(usage, critical=True)
-    return Ca(builder.sign(issuer.key if issuer else key, hashes.SHA256()), key)
+    signing = issuer.key if issuer else key
+    digest = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
+    return Ca(builder.sign(signing, digest), key)
+
+
+_P256 = bytes.fromhex("06082a8648ce3d030107")
+_SM2 = bytes.fromhex("06082a811ccf5501822d")
+
+
+def on_an_unknown_curve(pem: str) -> str:
+    """What is on P-256, as if it were on a curve that exists and that nobody here knows."""
+    first, *body, last = pem.splitlines()
+    der = base64.b64decode("".join(body))
+    assert _P256 in der
+    text = base64.b64encode(der.replace(_P256, _SM2)).decode()
+    return "\n".join([first, *textwrap.wrap(text, 64), last, ""])
+
+
+def with_its_curve(ca: Ca) -> str:
+    """A key on P-256 as `openssl ecparam -name prime256v1 -genkey` writes it."""
+    key = ca.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    parameters = base64.b64encode(_P256).decode()
+    return (
+        f"-----BEGIN EC PARAMETERS-----\n{parameters}\n-----END EC PARAMETERS-----\n{key.decode()}"
+    )

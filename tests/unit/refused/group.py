@@ -151,6 +151,14 @@ CASES: Cases = {
             )
         ],
     ),
+    "folder whose name is too long for any": (
+        {"modelImage": {"context": "x" * 256}},
+        [
+            f'modelImage.context: "{"x" * 76}... is not allowed; it takes a folder of this project '
+            "that holds a Dockerfile and a model. "
+            "Type: pulumi config set --path modelImage.context model_image"
+        ],
+    ),
     "folder that is a number": (
         {"modelImage": {"context": 5}},
         [
