@@ -230,8 +230,12 @@ def run(
         # Any root keeps `set_mocks` from making a stack of its own: `run_in_stack` makes one.
         settings.ROOT.set(mock.sentinel.root)
         monitor = Monitor(deployment, preview, previous)
-        mocks.set_mocks(monitor.mocks, PROJECT, stack, preview, monitor=monitor)
+        mocks.set_mocks(
+            monitor.mocks, PROJECT, stack, preview, monitor=monitor, organization="organization"
+        )
         settings.ROOT.set(None)
+        # What a run that failed has left there belongs to a loop that is closed.
+        settings.SETTINGS.outputs = set()
         pulumi.runtime.set_all_config(deployment.config, list(secret_keys))
 
         def discard_result() -> None:

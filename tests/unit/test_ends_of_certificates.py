@@ -104,7 +104,7 @@ def test_the_group_is_not_touched_when_the_gate_is_closed() -> None:
     deployment = run_to_the_end(given)
 
     assert isinstance(deployment.error, ContinuityError)
-    assert not deployment.of("ContainerGroup")
+    assert "endpoint-group" not in deployment.names
 
 
 def run_to_the_end(overrides: dict[str, Any], previous: Records | None = None) -> Deployment:
