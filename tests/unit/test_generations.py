@@ -44,9 +44,10 @@ def volume(deployment: Deployment, name: str) -> str:
     return base64.b64decode(found_["secret"][name]).decode()
 
 
-def failed(overrides: dict[str, Any], previous: Records) -> Deployment:
+def failed(overrides: dict[str, Any], previous: Records, *, preview: bool = False) -> Deployment:
     """A run that has to end with an error, with all that it asked for until then."""
-    deployment = run_committed("dev", config_of("dev", overrides), previous=previous)
+    config = config_of("dev", overrides)
+    deployment = run_committed("dev", config, previous=previous, preview=preview)
     assert deployment.error is not None, "the program accepted it"
     return deployment
 
@@ -288,6 +289,20 @@ def test_a_jump_to_another_ca_is_refused_before_the_endpoint_is_touched(
     assert not deployment.registered_outputs.get(
         next(r.urn for r in deployment.resources if not r.parent)
     ), "the last good records would be overwritten"
+
+
+def test_a_preview_refuses_a_jump_too() -> None:
+    deployment = failed(ROLL, records_of({}), preview=True)
+
+    assert str(deployment.error).startswith("ca@2 is to sign")
+
+
+def test_a_stack_that_had_no_tls_may_begin_with_any_ca() -> None:
+    """It has no records, and its CA went with them."""
+    records = deploy("dev", {"tls": "none"}).exports["certificates"]
+
+    for overrides in (ROLL, theirs(), {"certificates": {"ca": {"trusted": [2]}}}):
+        deploy("dev", overrides, previous=records)
 
 
 def test_the_three_steps_to_the_users_ca_are_taken() -> None:

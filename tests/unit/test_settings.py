@@ -1,4 +1,4 @@
-"""What a stack file may say: the schema in `Pulumi.yaml` and `settings.py` tell the same story."""
+"""What a stack file may say: the schema in `Pulumi.yaml` and `settings/` tell the same story."""
 
 from __future__ import annotations
 
