@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "mtls-model-endpoint"
 STACKS = ("local", "dev", "prod")
 STACK_TYPE = "pulumi:pulumi:Stack"
-STACK_REFERENCE = "pulumi:pulumi:StackReference"
+READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 # The engine calls a whole value secret when a part of it is.
 SECRET_WHEN_IT_HAS_A_KEY = f"{PROJECT}:certificates"
 PUSH_TOKEN = "the registry's push token"  # noqa: S105
@@ -90,7 +90,7 @@ class Deployment:
     registered_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By URN."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    reads: list[tuple[str, str, str]] = field(default_factory=list)
+    reads: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Type, logical name and id of what is only looked at."""
     token_exchanges: list[dict[str, str]] = field(default_factory=list)
     error: Exception | None = None
@@ -302,24 +302,6 @@ class Monitor(mocks.MockMonitor):
         )
         return resource_pb2.RegisterResourceResponse(urn=urn, id=id_, object=encode(outputs))
 
-    def ReadResource(  # noqa: N802  gRPC's name
-        self, request: resource_pb2.ReadResourceRequest
-    ) -> resource_pb2.ReadResourceResponse:
-        """The one thing that is read: what the stack itself said when it was deployed last."""
-        assert request.type == STACK_REFERENCE
-        self.deployment.reads.append((request.type, request.name, request.id))
-        outputs: dict[str, Any] = {}
-        if self.previous is not None:
-            secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": {"alice": "a key"}}
-            outputs = {"certificates": list(self.previous), "clientCertificates": secret}
-        answer_ = {
-            "name": request.id,
-            "outputs": outputs,
-            "secretOutputNames": [name for name in outputs if name == "clientCertificates"],
-        }
-        urn = self.make_urn(request.parent, request.type, request.name)
-        return resource_pb2.ReadResourceResponse(urn=urn, properties=encode(answer_))
-
     def RegisterResourceOutputs(  # noqa: N802  gRPC's name
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
@@ -329,8 +311,28 @@ class Monitor(mocks.MockMonitor):
     def Invoke(  # noqa: N802  gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        self.deployment.calls.append((request.tok, decode(request.args)))
-        assert request.tok == "azure-native:authorization:getClientToken"
+        asked = decode(request.args)
+        answers = {
+            "azure-native:authorization:getClientToken": self._token,
+            READ_OUTPUTS: self._last_outputs,
+        }
+        known = self.deployment.reads if request.tok == READ_OUTPUTS else self.deployment.calls
+        known.append((request.tok, asked))
         # The field is called `return`, which is no Python argument.
-        answer_: dict[str, Any] = {"return": encode({"token": "the deployer's Azure token"})}
+        answer_: dict[str, Any] = {"return": encode(answers[request.tok](asked))}
         return resource_pb2.ResourceInvokeResponse(**answer_)
+
+    def _token(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"token": "the deployer's Azure token"}
+
+    def _last_outputs(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the stack itself said when it was deployed last; nothing before that."""
+        outputs: dict[str, Any] = {}
+        if self.previous is not None:
+            secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": {"alice": "a key"}}
+            outputs = {"certificates": list(self.previous), "clientCertificates": secret}
+        return {
+            "name": asked["name"],
+            "outputs": outputs,
+            "secretOutputNames": [name for name in outputs if name == "clientCertificates"],
+        }

@@ -163,9 +163,8 @@ def shown(
     """The certificate that is put into use."""
 
     def program() -> None:
-        records: Any = pulumi.Output.from_input([dict(r) for r in previous])
         new: Any = Server(serial, not_before or end(0))
-        pulumi.export("x", continuity.settled(new, records, timedelta(minutes=minutes)))
+        pulumi.export("x", continuity.settled(new, previous, timedelta(minutes=minutes)))
 
     deployment = run(program, **how)
     assert deployment.error is None, repr(deployment.error)

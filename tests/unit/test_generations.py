@@ -12,7 +12,7 @@ from tests.unit.cas import Ca, make_ca
 from tests.unit.nginx_conf import configuration, map_of, only, servers
 from tests.unit.plugins import certificate_pem, digits, private_key_pem
 from tests.unit.program import (
-    STACK_REFERENCE,
+    READ_OUTPUTS,
     STACKS,
     Deployment,
     Records,
@@ -211,7 +211,7 @@ def test_nothing_is_protected_that_the_stack_does_not_have() -> None:
 def test_the_stack_reads_what_it_said_itself_and_nothing_else(preview: bool) -> None:
     name = "organization/mtls-model-endpoint/dev"
 
-    assert deploy("dev", preview=preview).reads == [(STACK_REFERENCE, "last-deployment", name)]
+    assert deploy("dev", preview=preview).reads == [(READ_OUTPUTS, {"name": name})]
 
 
 def test_without_tls_there_is_nothing_to_read() -> None:
