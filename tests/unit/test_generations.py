@@ -5,9 +5,12 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pulumi
 import pytest
 
+import identities
 from continuity import ContinuityError
+from settings import StackSettings
 from tests.unit.cas import Ca, make_ca
 from tests.unit.nginx_conf import configuration, map_of, only, servers
 from tests.unit.plugins import certificate_pem, digits, private_key_pem
@@ -18,10 +21,12 @@ from tests.unit.program import (
     Records,
     config_of,
     deploy,
+    run,
     run_committed,
 )
 from tests.unit.properties import Secret
 from tests.unit.test_resources import authority, found, leaf
+from tests.unit.test_secrets import body, everything_said, places_of, readings
 
 ROOT = make_ca("Theirs")
 MIDDLE = make_ca("Below theirs", issuer=ROOT)
@@ -157,6 +162,36 @@ def test_the_users_ca_signs_and_the_stack_makes_none_of_its_own() -> None:
         assert certificate.inputs["caPrivateKeyPem"] == Secret(ROOT.key_pem)
     assert deployment.exports["endpoint"]["caCertificatesPem"] == ROOT.pem
     assert volume(deployment, "ca.crt") == ROOT.pem
+
+
+def test_its_key_is_a_secret_from_the_line_that_reads_it() -> None:
+    """Not only because the SDK marks the field of a certificate that takes it."""
+
+    def program() -> None:
+        certs = StackSettings.load().certificates
+        pulumi.export("key", identities._issuer(certs, {}).private_key_pem)
+
+    assert run(program, config=config_of("dev", theirs())).exports == {"key": Secret(ROOT.key_pem)}
+
+
+def test_its_key_goes_nowhere_but_into_signatures() -> None:
+    deployment = deploy("dev", {**TWO, **theirs()})
+
+    assert places_of(deployment, body(ROOT.key_pem)) == {
+        f"{name}.caPrivateKeyPem" for name in deployment.of("LocallySignedCert")
+    }
+
+
+def test_no_key_of_any_generation_is_anywhere_in_plain_text() -> None:
+    deployment = deploy("dev", {**TWO, **ROLL})
+    keys = [body(private_key_pem(name)) for name in deployment.of("PrivateKey")]
+
+    assert len(keys) == 5
+    assert not [
+        place
+        for place, text, secret in everything_said(deployment)
+        if not secret and any(key in reading for reading in readings(text) for key in keys)
+    ]
 
 
 def test_an_intermediate_signs_alone_and_is_trusted_with_its_root() -> None:
