@@ -45,8 +45,8 @@ def test_one_that_ends_soon_is_worth_a_warning(days: float, warnings: list[str])
     assert checked["daysLeft"] == math.floor(days)
     assert warnings == [
         f"The certificate of client alice ends in {math.floor(days)} days, on {end(days)}, and "
-        f"this deployment does not renew it. It is not due before {end(days - 121)}; to renew it now, "
-        "raise certificates.renewBeforeDays.client."
+        f"this deployment does not renew it. It is not due before {end(days - 121)}; to renew it "
+        "now, raise certificates.renewBeforeDays.client."
     ]
 
 
