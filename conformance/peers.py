@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import ssl
 import time
@@ -89,8 +90,15 @@ def write_identity(
         serialization.NoEncryption(),
     )
     file = folder / f"{certificate.serial_number:x}.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + pem)
+    write_private(file, certificate.public_bytes(serialization.Encoding.PEM) + pem)
     return Identity(file)
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write what only its owner may read, from its first moment on."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as opened:
+        opened.write(content)
 
 
 def _builder(
@@ -170,11 +178,12 @@ class Endpoint:
         *,
         context: ssl.SSLContext | None = None,
         sni: str | None = "localhost",
+        session: ssl.SSLSession | None = None,
     ) -> ssl.SSLSocket:
         context = context or self.context(identity)
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         try:
-            return context.wrap_socket(plain, server_hostname=sni)
+            return context.wrap_socket(plain, server_hostname=sni, session=session)
         except BaseException:
             plain.close()
             raise

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from conformance import (  # noqa: F401  # they add their cases
+    certificates,
+    odd_certificates,
+    resumption,
+)
 from conformance.case import CASES
 from conformance.peers import Endpoint
 from conformance.run import run
