@@ -59,7 +59,7 @@ down: ## Stop everything and remove the state; installed tools stay
 	else scripts/setup.sh python nginx pulumi && $(LOCALCLOUD) down --stack $(S) $(ARGS); fi
 
 ##@ Check it
-.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image check bench
+.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image conformance check bench
 test: tools curl snippet-tools ## Every test
 	@$(PYTEST) $(ARGS)
 
@@ -77,6 +77,9 @@ test-clients: tools curl snippet-tools ## Bundles, and every sample in them agai
 
 test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
+
+conformance: tools snippet-tools ## Prove what is promised, against a fresh endpoint or ARGS='--endpoint URL --bundle DIR'
+	@$(PYTHON) -m conformance $(ARGS)
 
 check: venv ## Lint, format, types, Dockerfiles, shell scripts
 	$(PYTHON) -m ruff check

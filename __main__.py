@@ -19,6 +19,7 @@ from settings import StackSettings
 
 cfg = StackSettings.load()
 preflight.check(cfg)
+previous = continuity.follow(cfg.certificates) if cfg.tls == "mtls" else []
 tags, is_prod = cfg.all_tags, cfg.environment == "prod"
 protected = pulumi.ResourceOptions(protect=is_prod)
 
@@ -71,7 +72,7 @@ clients: dict[str, dict[int, ClientCertificate]] = {}
 # Mutual TLS: whom to trust, who we are, who may call, and the nginx that insists on all three.
 if cfg.tls == "mtls":
     server_names: list[pulumi.Input[str]] = [*cfg.server_names, fqdn]
-    pki = identities.issue(cfg, server_names)
+    pki = identities.issue(cfg, previous, server_names)
     trust_bundle, records, clients = pki.trust_bundle_pem, pki.records, pki.clients
     sidecar_image = ContainerImage(
         "sidecar-image",

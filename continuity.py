@@ -11,6 +11,7 @@ A record is an entry of the stack output `certificates`; everything in it is pub
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import pulumi
 
 from components.certificates import ServerCertificate
-from settings.certificates import ExpiryGate
+from settings.certificates import Certificates, ExpiryGate
 
 Record = Mapping[str, Any]
 
@@ -27,38 +28,52 @@ class ContinuityError(pulumi.RunError):
     """A change that would cut clients off, or certificates that are about to end."""
 
 
-def last_deployment() -> pulumi.Output[list[Record]]:
-    """The records of the last deployment that succeeded; none before the first."""
+def follow(certs: Certificates) -> list[Record]:
+    """The records of the last deployment that succeeded; none before the first.
+
+    Raises:
+        ContinuityError: if clients could not follow from there to this deployment.
+    """
+    records = _outputs_of_this_stack().get("certificates") or []
+    refuse_jump(records, certs.trusted, certs.issuing)
+    return records
+
+
+def _outputs_of_this_stack() -> dict[str, Any]:
+    """As a StackReference sees them, but at once: before there is anything to be half-made."""
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
-    reference = pulumi.StackReference("last-deployment", stack_name=stack)
-    return reference.get_output("certificates").apply(lambda records: records or [])
+    for seconds in (0.1, 0.2, 0.5, 1, 2):
+        try:
+            return dict(_read(stack))
+        except Exception as error:  # the SDK raises plain ones
+            # A backend of files is read while this very deployment begins to write to it.
+            if "checkpoint" not in str(error):
+                raise
+            time.sleep(seconds)
+    return dict(_read(stack))
+
+
+def _read(stack: str) -> Mapping[str, Any]:
+    answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
+    return answer["outputs"] or {} if answer else {}
 
 
 def agree(
-    previous: pulumi.Output[list[Record]],
-    current: Sequence[pulumi.Input[Record]],
-    *,
-    trusted: Sequence[str],
-    issuing: str,
-    gate: ExpiryGate,
+    previous: Sequence[Record], current: Sequence[pulumi.Input[Record]], gate: ExpiryGate
 ) -> pulumi.Output[list[Record]]:
-    """The records of this deployment, unless something speaks against it.
+    """The records of this deployment, unless one of its certificates is about to end.
 
     What makes up the endpoint waits for them, so a refusal leaves the running one as it is. A
     certificate that this deployment renews is unknown in a preview, and not looked at.
     """
-    now = datetime.now(UTC)
-
-    def follows(records: list[Record]) -> list[Record]:
-        refuse_jump(records, trusted, issuing)
-        return records
-
     lasting = [
-        pulumi.Output.from_input(record).apply(lambda record: check_expiry(record, gate, now))
+        pulumi.Output.from_input(record).apply(
+            lambda record: check_expiry(record, gate, datetime.now(UTC))
+        )
         for record in current
     ]
-    return pulumi.Output.all(previous.apply(follows), *lasting).apply(
-        lambda records: carry_over(records[0], records[1:], now)
+    return pulumi.Output.all(*lasting).apply(
+        lambda records: carry_over(previous, records, datetime.now(UTC))
     )
 
 
@@ -167,26 +182,23 @@ def _ends(record: Record) -> str:
 
 
 def settled(
-    server: ServerCertificate, previous: pulumi.Output[list[Record]], skew: timedelta
+    server: ServerCertificate, previous: Iterable[Record], skew: timedelta
 ) -> pulumi.Output[str]:
     """The server's certificate, once it is valid for clients whose clock is behind.
 
     pulumi-tls lets a certificate begin in the moment it is made. A client that is two minutes
     behind would refuse an endpoint that shows it at once, where the old one was good.
     """
+    shown = {r["serialNumber"] for r in previous if r["role"] == "server"}
 
-    async def wait(values: list[Any]) -> str:
-        records, certificate_pem, serial, not_before = values
-        shown = {r["serialNumber"] for r in records if r["role"] == "server"}
+    async def wait(values: list[str]) -> str:
+        certificate_pem, serial, not_before = values
         if not pulumi.runtime.is_dry_run() and shown and serial not in shown:
             await _until(datetime.fromisoformat(not_before) + skew)
-        return str(certificate_pem)
+        return certificate_pem
 
     return pulumi.Output.all(
-        previous,
-        server.certificate_pem,
-        server.serial_number,
-        server.certificate.validity_start_time,
+        server.certificate_pem, server.serial_number, server.certificate.validity_start_time
     ).apply(wait)
 
 
@@ -204,7 +216,7 @@ def _standing(records: Iterable[Record]) -> set[tuple[str, bool]]:
 
 
 def _days_left(record: Record, now: datetime) -> int:
-    return round((_end(record) - now) / timedelta(days=1))
+    return (_end(record) - now).days
 
 
 def _end(record: Record) -> datetime:

@@ -34,10 +34,19 @@ class Identities:
     """What the stack tells of them; also of those that clients still hold from earlier."""
 
 
-def issue(cfg: StackSettings, server_names: Sequence[pulumi.Input[str]]) -> Identities:
-    """Everybody's certificates; nothing that waits for `records` is changed by a bad step."""
+def issue(
+    cfg: StackSettings,
+    previous: Sequence[continuity.Record],
+    server_names: Sequence[pulumi.Input[str]],
+) -> Identities:
+    """Everybody's certificates.
+
+    Args:
+        cfg: says who there is.
+        previous: what the last deployment told of them.
+        server_names: the names clients may call the endpoint by.
+    """
     certs = cfg.certificates
-    previous = continuity.last_deployment()
     authorities = {
         generation: _authority(cfg, generation) for generation in certs.trusted_generations
     }
@@ -85,9 +94,7 @@ def issue(cfg: StackSettings, server_names: Sequence[pulumi.Input[str]]) -> Iden
         records=continuity.agree(
             previous,
             outputs.certificates(cfg, authorities, server, clients),
-            trusted=certs.trusted,
-            issuing=certs.issuing,
-            gate=certs.expiry,
+            certs.expiry,
         ),
     )
 

@@ -35,10 +35,14 @@ class Case:
     presented: str
     expected: tuple[str, ...]
     """What may come back: a status such as `403`, `closed`, `handshake refused`, …"""
-    reaches: int
-    """How many of its requests have to reach the model."""
+    reaches: int | None
+    """How many of its requests have to reach the model; None where that is not the point."""
     needs: frozenset[Need]
     run: Run
+
+    @property
+    def group(self) -> str:
+        return self.id.partition("-")[0]
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,9 @@ class Result:
 
     @property
     def differs(self) -> bool:
-        observed = self.observed
-        return observed.came_back not in self.case.expected or (
-            observed.reached_model is not None and observed.reached_model != self.case.reaches
+        reached, reaches = self.observed.reached_model, self.case.reaches
+        return self.observed.came_back not in self.case.expected or (
+            reached is not None and reaches is not None and reached != reaches
         )
 
 
@@ -64,7 +68,7 @@ def case(
     id_: str,
     presented: str,
     *expected: str,
-    reaches: int = 0,
+    reaches: int | None = 0,
     needs: tuple[Need, ...] = (),
 ) -> Callable[[Run], Run]:
     """Add a function to the suite; what it returns is compared with `expected`."""

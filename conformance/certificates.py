@@ -91,7 +91,12 @@ def borrowed_ca(endpoint: Endpoint) -> Outcome:
     return predicted(endpoint, shown(leaf, ours))
 
 
-@case("CERT-10", "alice's serial number, signed with the key of bob's certificate", "400")
+@case(
+    "CERT-10",
+    "alice's serial number, signed with the key of bob's certificate",
+    "400",
+    needs=("stack",),
+)
 def signed_by_a_client(endpoint: Endpoint) -> Outcome:
     bob = holder(endpoint.bob)
     return predicted(endpoint, shown(forged(bob, serial=alices_serial(endpoint)), bob.certificate))
@@ -176,7 +181,7 @@ def expiring(endpoint: Endpoint) -> Observed:
     identity = shown(leaf)
     request = endpoint.request("GET", "/v1/models/demo", None, Connection="keep-alive")
     context = lenient(endpoint, identity)
-    with endpoint.connect(identity, context=context, sni=endpoint.name) as connection:
+    with endpoint.connect(identity, context=context) as connection:
         connection.sendall(request)
         before = Answer(connection.recv(65536)).status
         wait_until_expired(leaf)

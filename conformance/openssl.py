@@ -15,7 +15,7 @@ def s_client(
 
     The last of an option given twice counts, so `options` may change what is set here.
     """
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{endpoint.port}", "-ign_eof"]
+    command = ["openssl", "s_client", "-connect", f"{endpoint.address}:{endpoint.port}", "-ign_eof"]
     command += ["-servername", endpoint.name, "-CAfile", str(endpoint.ca_file)]
     command += ["-verify_return_error", "-verify_hostname", endpoint.name]
     if identity:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
+OUR_NAME = "(the endpoint's own)"
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,16 @@ class Endpoint:
     """The stack's own CA, with its key out of the stack's state."""
     alice: Identity
     bob: Identity
+    carol: Identity
+    """May only predict, five times a second and two at a time."""
     server: Identity
     serials: dict[str, str]
     model_log: Path
     access_log: Path
     folder: Path
     name: str = "localhost"
+    address: str = "127.0.0.1"
+    """What is connected to; for an endpoint elsewhere its name, which is looked up."""
 
     @property
     def sees_the_model(self) -> bool:
@@ -177,13 +182,14 @@ class Endpoint:
         identity: Identity | None,
         *,
         context: ssl.SSLContext | None = None,
-        sni: str | None = "localhost",
+        sni: str | None = OUR_NAME,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLSocket:
         context = context or self.context(identity)
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        plain = socket.create_connection((self.address, self.port), timeout=10)
         try:
-            return context.wrap_socket(plain, server_hostname=sni, session=session)
+            name = self.name if sni == OUR_NAME else sni
+            return context.wrap_socket(plain, server_hostname=name, session=session)
         except BaseException:
             plain.close()
             raise

@@ -90,7 +90,7 @@ def without_certificate(endpoint: Endpoint) -> str:
 def _asked(
     endpoint: Endpoint, context: ssl.SSLContext, session: ssl.SSLSession | None = None
 ) -> tuple[str, ssl.SSLSession | None]:
-    with endpoint.connect(None, context=context, sni=endpoint.name, session=session) as connection:
+    with endpoint.connect(None, context=context, session=session) as connection:
         connection.sendall(endpoint.request("GET", "/v1/models/demo"))
         status = Answer(read_all(connection)).status
         kind = "resumed" if connection.session_reused else "new session"

@@ -14,10 +14,13 @@ def run(case: Case, endpoint: Endpoint) -> Result:
     """Present one thing; count what of it reaches the model where its log can be read."""
     started = time.monotonic()
     arrived: list[dict[str, Any]] | None = None
-    with ExitStack() as watching:
-        if endpoint.sees_the_model:
-            arrived = watching.enter_context(endpoint.reaching_model())
-        outcome = case.run(endpoint)
+    try:
+        with ExitStack() as watching:
+            if endpoint.sees_the_model and case.reaches is not None:
+                arrived = watching.enter_context(endpoint.reaching_model())
+            outcome = case.run(endpoint)
+    except Exception as error:  # a case that cannot be run is a difference; the rest goes on
+        outcome = Observed(f"error: {type(error).__name__}: {error}")
     observed = outcome if isinstance(outcome, Observed) else Observed(_in_words(outcome))
     if observed.reached_model is None and arrived is not None:
         observed = Observed(observed.came_back, len(arrived), observed.note)

@@ -16,7 +16,7 @@ from pulumi import automation
 from localcloud.azure.cloud import Cloud
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
-from localcloud.home import Home
+from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import LocalStack, opened, plain
 
@@ -118,10 +118,9 @@ def logs(arguments: argparse.Namespace) -> None:
 
 def env(arguments: argparse.Namespace) -> None:
     """For `eval`: whatever pulumi is run after it sees the stacks of this machine."""
-    pulumi = Path(shutil.which("pulumi") or "pulumi").parent.absolute()
     for name, value in Home().engine_environment().items():
         print(f"export {name}={shlex.quote(value)}")
-    print(f'export PATH={shlex.quote(str(pulumi))}:"$PATH"')
+    print(f'export PATH={shlex.quote(str(PROJECT / ".local/tools/bin"))}:"$PATH"')
 
 
 def call(arguments: argparse.Namespace) -> None:

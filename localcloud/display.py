@@ -20,6 +20,7 @@ _VERBS = {
     "create-replacement": ("++", "create replacement of", "created replacement of"),
     "delete-replaced": ("--", "delete replaced", "deleted replaced"),
     "refresh": ("~", "refresh", "refreshed"),
+    "read": (">", "read", "read"),
     "import": ("=", "import", "imported"),
 }
 # What the engine says besides the error itself.
@@ -35,6 +36,7 @@ class Display:
         self._preview = preview
         self._started: dict[str, float] = {}
         self._said: set[str] = set()
+        self._failed = False
         self.changes: dict[str, int] = {}
 
     def on_event(self, event: EngineEvent) -> None:
@@ -69,18 +71,18 @@ class Display:
             return
         if text and text not in self._said:
             self._said.add(text)
+            self._failed |= diagnostic.severity == "error"
             urn = diagnostic.urn or ""
             where = "" if "pulumi:pulumi:Stack" in urn else _resource(urn)
             prefix = f"{diagnostic.severity}: {where}: " if where else f"{diagnostic.severity}: "
             print(prefix + text, file=sys.stderr)
 
     def _summarize(self) -> None:
-        # Reading what the last deployment told is no change.
-        changed = {op: n for op, n in self.changes.items() if op in _VERBS}
+        changed = {op: n for op, n in self.changes.items() if op != "same"}
         words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
         if words and "same" in self.changes:
             words.append(f"{self.changes['same']} unchanged")
-        print(", ".join(words) or "no changes")
+        print(", ".join(words) or ("nothing was done" if self._failed else "no changes"))
 
 
 def _is_visible(step: Any) -> bool:

@@ -202,7 +202,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     """Copy the project and the stack file to where the engine may write; returns all values.
 
     The engine puts a salt for the stack's secrets into the stack file: the committed one stays
-    as it is.
+    as it is. Where that has a salt, its secrets need it.
     """
     folder = home.work_folder(name)
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
@@ -210,7 +210,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     target = folder / f"Pulumi.{name}.yaml"
     written = yaml.safe_load(target.read_text()) if target.exists() else {}
     for key in ("encryptionsalt", "secretsprovider"):
-        if key in written:
+        if key in written and key not in stack_file:
             stack_file[key] = written[key]
     for key, value in config.items():
         qualified = key if ":" in key else f"{PROJECT_NAME}:{key}"

@@ -43,7 +43,7 @@ class Recorder:
         name = step.urn.split("::", 3)[3]
         operation = str(step.op.value if hasattr(step.op, "value") else step.op)
         self.order.append((operation, name))
-        if operation in ("same", "read"):
+        if operation == "same":
             return
         # A replacement is three steps; `replace` is the one that names it.
         if self.operations.get(name) != "replace":

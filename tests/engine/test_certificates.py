@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from conformance.years import aged, renamed
 from localcloud.stack import LocalStack, plain
 from tests.engine.engine import Operations, failing_up, preview, recorded, up
-from tests.engine.years import aged, renamed
 
 RESTARTED: Operations = {"endpoint-group": "update"}
 ALICE = {"name": "alice"}
@@ -220,9 +220,9 @@ def test_what_ends_soon_and_is_not_renewed_is_a_warning_and_then_an_error(
     late = {"renewBeforeDays": {"server": 3}}
     with recorded(deployed_dev, config={"certificates": certificates(**late)}) as local:
         up(local)
-        aged(local, "server-certificate", days_left=20)
+        aged(local, "server-certificate", days_left=20.5)
         assert any("server demo ends in 20 days" in w for w in preview(local).warnings)
-        aged(local, "server-certificate", days_left=6)
+        aged(local, "server-certificate", days_left=6.5)
         errors = failing_up(local)
 
     assert "The certificate of server demo ends in 6 days" in errors

@@ -94,7 +94,6 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             program,
             {
                 **dict.fromkeys(WITHOUT_TLS, "delete"),
-                "last-deployment": "discard",
                 "endpoint-group": "replace",
                 "endpoint-diagnostics": "replace",
             },

@@ -53,6 +53,11 @@ def clients(local: LocalStack) -> dict[str, x509.Certificate]:
     }
 
 
+def urns(local: LocalStack) -> set[str]:
+    exported = local.stack.export_stack().deployment or {}
+    return {resource["urn"] for resource in exported["resources"]}
+
+
 def is_listed(local: LocalStack, certificate: x509.Certificate) -> bool:
     """Whether the sidecar lets it in: its number is on the list, its CA in the bundle."""
     accepted = volume(local)["nginx.conf"].partition("map $ssl_client_serial $revoked_client")[0]
@@ -134,11 +139,12 @@ def test_a_jump_is_refused_and_the_endpoint_stays_as_it_is(
         with recorded(deployed_dev, config=before) as local:
             up(local)
     with recorded(deployed_dev, config=jump) as local:
-        files, told = volume(local), plain(local.stack.outputs())
+        files, told, there = volume(local), plain(local.stack.outputs()), urns(local)
         previewed = failing_preview(local)
         errors = failing_up(local)
         assert volume(local) == files
         assert plain(local.stack.outputs()) == told
+        assert urns(local) == there
     with recorded(deployed_dev, config=before) as local:
         up(local)
         assert volume(local) == files

@@ -1,0 +1,134 @@
+"""Proves what an endpoint promises: `make conformance`, or python -m conformance.
+
+Against a fresh deployment on this machine, or with --endpoint and --bundle against any other.
+Exit code 0: everything as expected; 1: something is different; 2: it could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from pulumi import automation
+from rich.console import Console
+
+from conformance import remote, report
+from conformance.case import CASES, Case
+from conformance.local import deployed
+from conformance.peers import Endpoint
+from conformance.remote import UnusableError
+from conformance.report import Row
+from conformance.run import run
+from conformance.suite import GROUPS
+from localcloud.plugins.base import Refused
+
+TITLE = "Conformance"
+RESULTS = Path(".local/conformance")
+AS_EXPECTED, DIFFERENT, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        cases = selected(given.only)
+        if given.list:
+            for case in cases:
+                print(f"{case.id:10} {case.presented}")
+            return AS_EXPECTED
+        if (given.endpoint is None) != (given.bundle is None):
+            raise UnusableError("--endpoint and --bundle go together; give both, or none")
+        rows = _run_all(given, cases)
+    except (UnusableError, Refused) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return NOT_RUN
+    except automation.CommandError as error:
+        print(f"error: the stack could not be deployed: {error}", file=sys.stderr)
+        return NOT_RUN
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    _report(given, rows)
+    return DIFFERENT if any(row.result and row.result.differs for row in rows) else AS_EXPECTED
+
+
+def selected(only: str | None) -> list[Case]:
+    """The cases of a list such as `CERT,TLS-03`, all without one.
+
+    Raises:
+        UnusableError: if there is no such group or case.
+    """
+    wanted = {name.strip().upper() for name in only.split(",")} if only else set(GROUPS)
+    unknown = sorted(wanted - set(GROUPS) - set(CASES))
+    if unknown:
+        raise UnusableError(
+            f"--only: there is no {', '.join(unknown)}; it takes the groups {', '.join(GROUPS)} "
+            "and cases such as CERT-01 (--list shows them all)"
+        )
+    order = {group: number for number, group in enumerate(GROUPS)}
+    chosen = [case for case in CASES.values() if wanted & {case.id, case.group}]
+    return sorted(chosen, key=lambda case: (order[case.group], case.id))
+
+
+def _run_all(given: argparse.Namespace, cases: Iterable[Case]) -> list[Row]:
+    with ExitStack() as closing:
+        folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
+        if given.endpoint:
+            endpoint = remote.endpoint(given.endpoint, given.bundle, folder)
+            return [_row(case, endpoint, can_run=not case.needs) for case in cases]
+        (folder / "peers").mkdir()
+        print("Deploying a stack on this machine ...")
+        deployment = closing.enter_context(deployed(folder / "cloud"))
+        endpoint = deployment.endpoint(folder / "peers")
+        return [_row(case, endpoint, can_run=True) for case in cases]
+
+
+def _row(case: Case, endpoint: Endpoint, *, can_run: bool) -> Row:
+    """Run one case, and say so: it may take some seconds."""
+    if not can_run:
+        return Row(case, None)
+    row = Row(case, run(case, endpoint))
+    assert row.result is not None
+    mark = "DIFFERENT" if row.result.differs else "ok"
+    print(f"  {case.id:10} {mark:10} {row.result.seconds:5.1f} s  {case.presented}", flush=True)
+    return row
+
+
+def _report(given: argparse.Namespace, rows: list[Row]) -> None:
+    wide = None if sys.stdout.isatty() else 200
+    console = Console(width=wide, highlight=False)
+    console.print()
+    console.print(report.table(rows))
+    for file, text in (
+        (given.markdown, report.markdown(rows, TITLE)),
+        (given.junit, report.junit(rows, TITLE)),
+    ):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    print(f"{report.summary(rows)}.\nWritten: {given.markdown}, {given.junit}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m conformance", description=__doc__, allow_abbrev=False
+    )
+    parser.add_argument("--endpoint", metavar="URL", help="of an endpoint that is there already")
+    parser.add_argument("--bundle", metavar="DIR", type=Path, help="of one of its clients")
+    parser.add_argument("--only", metavar="IDS", help="groups and cases, as CERT,TLS-03")
+    parser.add_argument("--list", action="store_true", help="show the cases and run none")
+    for kind, name in (("markdown", "report.md"), ("junit", "junit.xml")):
+        parser.add_argument(
+            f"--{kind}",
+            metavar="FILE",
+            type=Path,
+            default=RESULTS / name,
+            help=f"where to write the {kind} report; {RESULTS / name} unless given",
+        )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
