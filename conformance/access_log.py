@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from conformance.peers import Answer, Endpoint
+from conformance.peers import Answer, Endpoint, read_since
 
 
 def written(endpoint: Endpoint, since: int = 0) -> list[bytes]:
@@ -15,9 +15,7 @@ def written(endpoint: Endpoint, since: int = 0) -> list[bytes]:
     marker = answer.headers["x-request-id"].encode()
     deadline = time.monotonic() + 10
     while True:
-        with endpoint.access_log.open("rb") as log:
-            log.seek(since)
-            lines = log.read().splitlines()
+        lines = read_since(endpoint.access_log, since).splitlines()
         if any(marker in line for line in lines):
             return [line for line in lines if marker not in line]
         assert time.monotonic() < deadline, "the good request is not in the sidecar's log"

@@ -37,8 +37,9 @@ class Asked:
 
     @property
     def figures(self) -> str:
+        answered = self.statuses.count(200)
         slowest = max(self.seconds, default=0)
-        return f"{len(self.statuses)} good requests, the slowest {slowest:.2f} s"
+        return f"{answered} of {len(self.statuses)} good requests, the slowest {slowest:.2f} s"
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def asking(endpoint: Endpoint, identity: Identity) -> Iterator[Asked]:
     finally:
         enough.set()
         for thread in threads:
-            thread.join(30)
+            thread.join()
 
 
 class _Connection(http.client.HTTPConnection):

@@ -44,7 +44,7 @@ def predicted(
     context = context or lenient(endpoint, identity)
     try:
         connection = endpoint.connect(identity, context=context, sni=sni)
-    except ConnectionResetError:  # while it was being shown something
+    except (ConnectionResetError, BrokenPipeError):  # while it was being shown something
         return REFUSED
     except ssl.SSLError as error:
         return _refusal(error)

@@ -7,6 +7,7 @@ the server off.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import socket
@@ -168,6 +169,11 @@ class Endpoint:
         return self.model_log.exists()
 
     @property
+    def group(self) -> Path:
+        """The container group's folder on this machine: its logs, its volumes."""
+        return self.model_log.parent.parent
+
+    @property
     def host(self) -> str:
         return f"{self.name}:{self.port}"
 
@@ -224,9 +230,7 @@ class Endpoint:
         """The access log up to the request that was answered so; waits for its line."""
         deadline = time.monotonic() + 10
         while True:
-            with self.access_log.open("rb") as log:
-                log.seek(since)
-                entries = _entries(log.read())
+            entries = _entries(read_since(self.access_log, since))
             ids = [entry["request_id"] for entry in entries]
             if (wanted := answer.headers["x-request-id"]) in ids:
                 return entries[: ids.index(wanted) + 1]
@@ -235,9 +239,7 @@ class Endpoint:
 
     def model_saw(self, since: int) -> list[dict[str, Any]]:
         """Requests in the model's own log that are not the platform's probes."""
-        with self.model_log.open("rb") as log:
-            log.seek(since)
-            entries = _entries(log.read())
+        entries = _entries(read_since(self.model_log, since))
         return [e for e in entries if e["request_id"] or not e["path"].startswith("/health/")]
 
     @contextlib.contextmanager
@@ -260,6 +262,17 @@ class Endpoint:
             assert time.monotonic() < deadline, "the good request is not in the model's log"
             time.sleep(0.02)
         arrived += [e for e in seen if e["request_id"] != last.headers["x-request-id"]]
+
+
+def read_since(log: Path, start: int) -> bytes:
+    """What a log holds after byte `start`, also if supervisord has begun a new file since."""
+    with log.open("rb") as current:
+        if current.seek(0, io.SEEK_END) >= start:
+            current.seek(start)
+            return current.read()
+        before = log.with_name(f"{log.name}.1").read_bytes()[start:]
+        current.seek(0)
+        return before + current.read()
 
 
 def _entries(log: bytes) -> list[dict[str, Any]]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from conformance import (
+    availability,
     certificates,
+    faults,
+    faults_of_the_model,
+    http,
     identity,
     lifecycle,
     limits,
@@ -15,7 +19,11 @@ from conformance import (
 
 __all__ = [
     "GROUPS",
+    "availability",
     "certificates",
+    "faults",
+    "faults_of_the_model",
+    "http",
     "identity",
     "lifecycle",
     "limits",

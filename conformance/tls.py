@@ -173,11 +173,11 @@ def _answer(said: str) -> str:
     return "no answer" if status == "none" else status
 
 
-@case("TLS-12", "compression", "Compression: NONE", reaches=1)
+@case("TLS-12", "compression", "Compression: NONE, 200", reaches=1)
 def compression(endpoint: Endpoint) -> str:
     said = s_client(endpoint, endpoint.alice, "-tls1_2", "-comp", "-cipher", "ALL:@SECLEVEL=0")
     found = re.search(r"^Compression: .*$", said, re.MULTILINE)
-    return found[0] if found else "no connection"
+    return f"{found[0] if found else 'no connection'}, {status_in(said)}"
 
 
 # --- names ---------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def bob(endpoint: Endpoint) -> Observed:
 
 @case("TLS-24", "gixy: the deployed nginx.conf", NOTHING, needs=("stack",))
 def configuration(endpoint: Endpoint) -> Observed:
-    volume = endpoint.model_log.parent.parent / "volumes/nginx-sidecar"
+    volume = endpoint.group / "volumes/nginx-sidecar"
     found: list[dict[str, Any]] = json.loads(
         _said("gixy", "-f", "json", str(volume / "nginx.conf"))
     )

@@ -137,14 +137,19 @@ def test_a_client_less_is_refused_although_its_certificate_is_still_valid(
     assert call(local, tmp_path) == [[19.0], [17.0]]
 
 
+def models(home: Home) -> list[psutil.Process]:
+    return [p for p in processes(home) if "model_server" in " ".join(p.cmdline())]
+
+
 def test_refresh_sees_a_killed_container_and_the_platform_starts_it_again(
     home: Home, local: LocalStack, tmp_path: Path
 ) -> None:
     local.stack.refresh()
     before = started_at(local)
-    model = next(p for p in processes(home) if "model_server" in " ".join(p.cmdline()))
+    (model,) = models(home)
     time.sleep(1)  # Azure's times are in seconds
     os.kill(model.pid, signal.SIGKILL)
+    _eventually(lambda: next(p for p in models(home) if p.pid != model.pid))
     _await(lambda: local.groups.group(local.container_groups()[0]).states()["model"], "Running")
 
     local.stack.refresh()

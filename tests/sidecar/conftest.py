@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conformance.peers import Endpoint
+from conformance.witness import Witness, witnessed
 from tests.conftest import Deployment
-from tests.sidecar.witness import Witness, witnessed
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +30,6 @@ def _logs_are_up_to_date(endpoint: Endpoint) -> None:
 
 
 @pytest.fixture
-def witness(deployment: Deployment, endpoint: Endpoint, tmp_path: Path) -> Iterator[Witness]:
-    with witnessed(deployment, endpoint, tmp_path) as running:
+def witness(endpoint: Endpoint, tmp_path: Path) -> Iterator[Witness]:
+    with witnessed(endpoint, tmp_path) as running:
         yield running

@@ -1,0 +1,129 @@
+"""The group FAULT, on the deployment itself: its containers die while clients ask.
+
+A container that dies takes all of its processes with it; so does what is killed here. What counts
+as reaching the model is what reached it twice. Each case ends when all is well again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import psutil
+
+from conformance.case import Observed, case
+from conformance.good_clients import Asked, asking
+from conformance.peers import Endpoint
+
+PATIENCE_SECONDS = 60
+
+
+@case(
+    "FAULT-01",
+    "the model is killed while clients ask",
+    "502, then 200 by itself",
+    "502 and 503, then 200 by itself",
+    needs=("stack", "logs"),
+)
+def model_killed(endpoint: Endpoint) -> Observed:
+    return _disturbed(endpoint, _model, lambda pid: os.killpg(pid, signal.SIGKILL))
+
+
+@case(
+    "FAULT-02",
+    "the sidecar is killed while clients ask",
+    "no answer, then 200 by itself",
+    needs=("stack", "logs"),
+)
+def sidecar_killed(endpoint: Endpoint) -> Observed:
+    return _disturbed(endpoint, _nginx, lambda pid: os.killpg(pid, signal.SIGKILL))
+
+
+@case(
+    "FAULT-03",
+    "nginx's worker is killed while clients ask",
+    "no answer, then 200 by itself",
+    needs=("stack", "logs"),
+)
+def worker_killed(endpoint: Endpoint) -> Observed:
+    return _disturbed(endpoint, _worker, lambda pid: os.kill(pid, signal.SIGKILL))
+
+
+def _disturbed(
+    endpoint: Endpoint, process: Callable[[Endpoint], int | None], fault: Callable[[int], None]
+) -> Observed:
+    """What clients are answered from before the fault until the process runs anew and serves."""
+    with endpoint.reaching_model() as arrived, asking(endpoint, endpoint.alice) as good:
+        _until(lambda: len(good.statuses) > 4, "nobody is answered before the fault")
+        before = process(endpoint)
+        assert before, "it does not run"
+        fault(before)
+        broken = time.monotonic()
+        _until(lambda: _runs_anew(endpoint, process, before), "nothing started it again")
+        _until(lambda: _serves(endpoint), "it does not serve again")
+        seconds = time.monotonic() - broken
+        healthy_from = len(good.statuses)
+        _until(lambda: len(good.statuses) > healthy_from + 4, "clients are not answered")
+    twice = sum(n - 1 for n in Counter(e["request_id"] for e in arrived).values())
+    return Observed(_in_words(good), twice, f"{good.figures}, served again after {seconds:.1f} s")
+
+
+def _in_words(good: Asked) -> str:
+    failed = sorted({status for status in good.statuses if status != 200})
+    if not failed:
+        return "served"
+    if any(said.partition(" ")[2][:9] != '{"error":' for said in good.refusals if said[0] != "0"):
+        return f"not all in JSON: {good.refusals}"
+    words = [str(status) if status else "no answer" for status in failed]
+    return f"{', '.join(words[:-1])}{' and ' * (len(words) > 1)}{words[-1]}, then 200 by itself"
+
+
+def _serves(endpoint: Endpoint) -> bool:
+    try:
+        return endpoint.predict(endpoint.alice).status == 200
+    except OSError:
+        return False
+
+
+def _runs_anew(
+    endpoint: Endpoint, process: Callable[[Endpoint], int | None], before: int | None
+) -> bool:
+    return process(endpoint) not in (None, before)
+
+
+def _until(is_so: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)
+
+
+def _container(endpoint: Endpoint, name: str) -> int | None:
+    """The first process of a container, which is what supervisord starts."""
+    supervisor = psutil.Process(int((endpoint.group / "supervisord.pid").read_text()))
+    for child in supervisor.children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words = " ".join(child.cmdline())
+            sidecar = "nginx" in words or "sidecar.sh" in words
+            if "prober" not in words and sidecar == (name == "sidecar"):
+                return child.pid
+    return None
+
+
+def _model(endpoint: Endpoint) -> int | None:
+    return _container(endpoint, "model")
+
+
+def _nginx(endpoint: Endpoint) -> int | None:
+    return _container(endpoint, "sidecar")
+
+
+def _worker(endpoint: Endpoint) -> int | None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        children = psutil.Process(_nginx(endpoint)).children()
+        return children[0].pid if children else None
+    return None
