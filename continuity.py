@@ -89,7 +89,10 @@ def refuse_jump(previous: Iterable[Record], trusted: Sequence[str], issuing: str
         ContinuityError: if the CA that signed so far would no longer be trusted, or if one that
             clients were never told to trust would sign.
     """
-    before = {r["issuer"]: r["status"] for r in previous if r["role"] == "ca" and "issuer" in r}
+    # Outputs of version 0.1 say neither which CA it is nor what it does: there was only one.
+    before = {
+        r.get("issuer", "ca@1"): r.get("status", "issuing") for r in previous if r["role"] == "ca"
+    }
     for label in (label for label, status in before.items() if status == "issuing"):
         if label not in trusted:
             raise ContinuityError(

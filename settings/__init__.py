@@ -61,7 +61,9 @@ class ModelImage(Section):
     """The model's image: built from a folder of this project, or a prebuilt public one."""
 
     context: Annotated[
-        str, Rule("a folder of this project that holds a Dockerfile and a model", "model_image")
+        str,
+        Field(max_length=255),
+        Rule("a folder of this project that holds a Dockerfile and a model", "model_image"),
     ] = "model_image"
     build_args: Annotated[
         dict[str, str],

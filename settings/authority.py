@@ -6,6 +6,7 @@ deployment, and nginx and the clients when it is too late. RFC 5280, 4.2.1.3 and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _CERTIFICATE = re.compile(
     r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----\n?"
 )
+_CURVE = re.compile(r"-----BEGIN EC PARAMETERS-----.*?-----END EC PARAMETERS-----\s*", re.DOTALL)
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _MINIMUM_RSA_BITS = 2048
 SET_CERTIFICATE = (
@@ -37,16 +39,19 @@ class UnfitError(ValueError):
 
 
 def _is_pem(value: str) -> str:
-    if not _CERTIFICATE.findall(value):
+    # Beside a certificate a key would lie in the stack file in plain text, unnoticed.
+    if "PRIVATE KEY" in value or not _CERTIFICATE.findall(value):
         raise ValueError
     return value
 
 
-CaPem = Annotated[
-    str,
-    AfterValidator(_is_pem),
-    Rule("a CA certificate as PEM text", None),
-]
+def _key_alone(value: SecretStr) -> SecretStr:
+    """`openssl ecparam -genkey` writes the curve before the key; pulumi-tls reads what is first."""
+    return SecretStr(_CURVE.sub("", value.get_secret_value()))
+
+
+_CA_PEM = "a CA certificate as PEM text"
+CaPem = Annotated[str, AfterValidator(_is_pem), Rule(_CA_PEM, None)]
 
 
 class Anchor:
@@ -60,9 +65,12 @@ class Anchor:
         from cryptography import x509  # noqa: PLC0415  only stacks with a CA of their own need it
 
         try:
-            return [x509.load_pem_x509_certificate(text.encode()) for text in self.chain_pem]
-        except ValueError:
+            chain = [x509.load_pem_x509_certificate(text.encode()) for text in self.chain_pem]
+            for certificate in chain:
+                _ = certificate.extensions  # read only now
+        except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
             raise UnfitError("a certificate that can be read; this one cannot") from None
+        return chain
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -155,9 +163,12 @@ def _is_in_date(certificate: x509.Certificate, now: datetime) -> None:
 
 
 def _has_good_key(certificate: x509.Certificate) -> None:
-    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415  as above
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  as above
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
 
-    key = certificate.public_key()
+    key: object = None
+    with contextlib.suppress(ValueError, UnsupportedAlgorithm):
+        key = certificate.public_key()
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVES:
         return
     if isinstance(key, rsa.RSAPublicKey) and key.key_size >= _MINIMUM_RSA_BITS:
@@ -170,8 +181,14 @@ def _has_good_key(certificate: x509.Certificate) -> None:
 class Authority(Section):
     """The CA that signs, brought by the user; its key never leaves the stack's secrets."""
 
-    certificate_pem: CaPem
-    private_key_pem: Annotated[SecretStr, Rule("its private key as PEM text, as a secret", None)]
+    certificate_pem: Annotated[
+        str, AfterValidator(_is_pem), Rule(_CA_PEM, None, typed=SET_CERTIFICATE)
+    ]
+    private_key_pem: Annotated[
+        SecretStr,
+        AfterValidator(_key_alone),
+        Rule("its private key as PEM text, as a secret", None, typed=SET_KEY),
+    ]
 
     @property
     def anchor(self) -> Anchor:
@@ -208,7 +225,9 @@ class Authority(Section):
                 leaf_days,
                 f"at most what is left of certificates.authority ({left.days} days): a certificate "
                 "is worth nothing after its CA's end",
-                f"pulumi config set --path {key} {max(2, left.days // 2)}",
+                f"pulumi config set --path {key} {max(2, left.days // 2)}"
+                if left.days > 1
+                else SET_CERTIFICATE,
             )
 
 
@@ -220,11 +239,12 @@ def _described(anchor: Anchor) -> str:
 
 
 def _fits(certificate: x509.Certificate, key_pem: str) -> bool:
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  as above
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  as above
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415
 
     try:
         key: Any = form.load_pem_private_key(key_pem.encode(), password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         return False
     encoding = (form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
     mine: bytes = key.public_key().public_bytes(*encoding)

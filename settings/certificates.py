@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from settings.authority import Anchor, Authority, CaPem, UnfitError
 from settings.refusals import Rule, Section, refusal
-from settings.values import Days, Generation, Window, no_truth_value
+from settings.values import Days, Generation, Window, no_truth_value, repeated
 
 KeyAlgorithm = Literal["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"]
 Role = Literal["ca", "server", "client"]
@@ -154,11 +154,17 @@ class Certificates(Section):
                     days,
                     f"at most certificates.renewBeforeDays.ca = {window}: issued just before the "
                     "CA is renewed, it would outlive it, and is worth nothing after its CA's end",
-                    f"pulumi config set --path {key} {max(2, window)}"
-                    if window > 1
-                    else f"pulumi config set --path certificates.validityDays.ca {days * 4}",
+                    self._room_for(days, key, window),
                 )
         return self
+
+    def _room_for(self, days: int, key: str, window: int) -> str:
+        """What to type where leaves would outlive their CA."""
+        if window > 1:
+            return f"pulumi config set --path {key} {window}"
+        if self.renew_before_days.ca is not None:
+            return "pulumi config rm --path certificates.renewBeforeDays.ca"
+        return f"pulumi config set --path certificates.validityDays.ca {min(days * 4, 36500)}"
 
     @model_validator(mode="after")
     def _gate_opens_before_it_closes(self) -> Self:
@@ -176,12 +182,12 @@ class Certificates(Section):
     def _one_ca_issues(self) -> Self:
         trusted, issuing = self.trusted_generations, self.ca.issuing
         several = " or ".join(str(generation) for generation in trusted)
-        if len(set(trusted)) < len(trusted):
+        if (again := repeated(trusted)) is not None:
             raise refusal(
                 "certificates.ca.trusted",
                 list(trusted),
                 GENERATIONS,
-                "pulumi config set --path 'certificates.ca.trusted[0]' 1",
+                f"pulumi config rm --path 'certificates.ca.trusted[{again}]'",
             )
         if self.authority:
             if issuing is not None:

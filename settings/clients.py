@@ -7,10 +7,11 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from settings.refusals import HERE, Rule, Section, refusal
-from settings.values import ClientName, Generation, no_truth_value
+from settings.values import ClientName, Generation, no_truth_value, repeated
 
 GENERATIONS = "a list of different whole numbers from 1, at least one"
-PATHS = "a list of paths of the model, as they stand in the request"
+PATHS = "a list of paths of the model, as they stand in the request, at least one"
+PATH = "/v1/models/demo:predict"
 
 
 def _count(most: int, what: str, example: str) -> Rule:
@@ -21,14 +22,11 @@ class Client(Section):
     """Someone who may call the endpoint."""
 
     name: ClientName
-    generations: Annotated[
-        tuple[Generation, ...], Field(min_length=1), Rule(GENERATIONS, "1", at="[0]")
-    ] = (1,)
+    generations: Annotated[tuple[Generation, ...], Rule(GENERATIONS, "1", at="[0]")] = (1,)
     """Each has a key and a certificate of its own; all are let in."""
     paths: Annotated[
         tuple[str, ...] | None,
-        Field(min_length=1),
-        Rule(PATHS, "/v1/models/demo:predict", at="[0]"),
+        Rule(PATHS, PATH, at="[0]"),
     ] = None
     """Where this client may go; everywhere unless given."""
     requests_per_second: Annotated[
@@ -58,24 +56,36 @@ class Client(Section):
         return max(self.generations)
 
     @model_validator(mode="after")
+    def _lists_are_not_empty(self) -> Self:
+        """Here, because pydantic counts no items that were refused."""
+        for key, items, allowed, example in (
+            ("generations", self.generations, GENERATIONS, 1),
+            ("paths", self.paths, PATHS, PATH),
+        ):
+            if items == ():
+                typed = f"pulumi config set --path '{HERE}.{key}[0]' {example}"
+                raise refusal(f"{HERE}.{key}", [], allowed, typed)
+        return self
+
+    @model_validator(mode="after")
     def _generations_differ(self) -> Self:
-        if len(set(self.generations)) < len(self.generations):
+        if (again := repeated(self.generations)) is not None:
             raise refusal(
                 f"{HERE}.generations",
                 list(self.generations),
                 GENERATIONS,
-                f"pulumi config set --path '{HERE}.generations[0]' 1",
+                f"pulumi config rm --path '{HERE}.generations[{again}]'",
             )
         return self
 
     @model_validator(mode="after")
     def _paths_differ(self) -> Self:
-        if self.paths and len(set(self.paths)) < len(self.paths):
+        if self.paths and (again := repeated(self.paths)) is not None:
             raise refusal(
                 f"{HERE}.paths",
                 list(self.paths),
                 "each path once",
-                f"pulumi config rm --path '{HERE}.paths[{len(self.paths) - 1}]'",
+                f"pulumi config rm --path '{HERE}.paths[{again}]'",
             )
         return self
 

@@ -11,6 +11,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,8 @@ class Rule:
     """None where the best advice is to leave the key out."""
     at: str = ""
     """Where in the value the example goes, such as `[0].name`: Pulumi sets no whole lists."""
+    typed: str | None = None
+    """The whole command, where setting an example or leaving the key out does not help."""
 
 
 class Section(BaseModel):
@@ -41,6 +44,9 @@ class Section(BaseModel):
     )
 
 
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
+)
 HERE = "<here>"
 """Stands in a refusal for the path of the section that raises it, which does not know it."""
 
@@ -73,6 +79,11 @@ def _without_secrets(value: object) -> object:
 
 def sentence(model: type[Section], error: ErrorDetails) -> str:
     """One refusal of pydantic's as one sentence: key, value, what is allowed, what to type."""
+    # Once more for what is no value: names of keys, folders, subjects.
+    return _PRIVATE_KEY.sub("[secret]", _sentence(model, error))
+
+
+def _sentence(model: type[Section], error: ErrorDetails) -> str:
     if error["type"] == "refusal":
         return error["msg"].replace(HERE, _path(error["loc"]) if error["loc"] else "")
     path = _path(error["loc"])
@@ -90,9 +101,11 @@ def sentence(model: type[Section], error: ErrorDetails) -> str:
         if error["type"] == "missing"
         else f"{_show('[secret]' if 'rivate' in path else error['input'])} is not allowed"
     )
-    command = (
+    # Pulumi replaces text by a list at the top only; further down it expects to find one.
+    in_the_way = rule.at and len(error["loc"]) > 1 and not isinstance(error["input"], list)
+    command = rule.typed or (
         _command("rm", path)
-        if rule.example is None
+        if rule.example is None or in_the_way
         else _command("set", path + rule.at, rule.example)
     )
     return f"{path}: {given}; it takes {rule.allowed}. Type: {command}"
@@ -138,22 +151,33 @@ def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
     for step in loc:
         section = _section(annotation)
         if isinstance(step, int):
-            rule = _rule_of_items(annotation)
+            rule = _rule_of_items(annotation) or Rule(rule.allowed, rule.example)
         elif section is None:
             rule = Rule(rule.allowed, rule.example)
         elif field := _field(section, step):
-            annotation = field.annotation
-            rule = _first_rule(field.metadata) or _keys_of(_section(annotation))
+            annotation = _given(field.annotation)
+            rule = (
+                _first_rule(field.metadata)
+                or _first_rule(getattr(annotation, "__metadata__", ()))
+                or _keys_of(_section(annotation))
+            )
     return rule
+
+
+def _given(annotation: Any) -> Any:
+    """`int` of `int | None`: what it takes when it is there at all."""
+    kinds = get_args(annotation)
+    return next(k for k in kinds if k is not NoneType) if NoneType in kinds else annotation
 
 
 def _first_rule(metadata: Iterable[object]) -> Rule | None:
     return next((m for m in metadata if isinstance(m, Rule)), None)
 
 
-def _rule_of_items(annotation: Any) -> Rule:
+def _rule_of_items(annotation: Any) -> Rule | None:
     rules = (_first_rule(getattr(item, "__metadata__", ())) for item in get_args(annotation))
-    return next(filter(None, rules), None) or _keys_of(_section(annotation))
+    section = _section(annotation)
+    return next(filter(None, rules), None) or (_keys_of(section) if section else None)
 
 
 def _keys_of(section: type[Section] | None) -> Rule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -14,6 +15,11 @@ def no_truth_value(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError
     return value
+
+
+def repeated(items: Sequence[object]) -> int | None:
+    """Position of the first item that was there before."""
+    return next((i for i, item in enumerate(items) if item in items[:i]), None)
 
 
 Port = Annotated[int, BeforeValidator(no_truth_value), Field(ge=1, le=65535)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 
 from clients.bundle import write_bundle
 from clients.predict import predict
-from localcloud.home import Home
+from components import nginx_example
+from localcloud.home import PROJECT, Home
 from localcloud.stack import opened, plain
 from tests.conftest import free_ports, shared_home
 
@@ -51,6 +53,26 @@ def test_nginx_accepts_a_stack_without_clients_and_with_many_and_long_names(
         volume = volume_of(shared_home(folder / "h"), "dev", {**config, "clients": clients})
         checked = nginx_t(folder, volume)
         assert checked.returncode == 0, checked.stderr
+
+
+def build(destination: Path, volume: str) -> subprocess.CompletedProcess[str]:
+    """What the sidecar's image is built with."""
+    environment = {**os.environ, "DESTDIR": str(destination), "EXAMPLE_VOLUME": volume}
+    command = [str(PROJECT / "nginx/build.sh")]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_image_is_built_where_nginx_accepts_the_example_and_nowhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accepted = build(tmp_path, nginx_example.volume())
+    monkeypatch.setitem(nginx_example.VARIABLES, "accepted", {'0A" "': "two words too many"})
+    refused = build(tmp_path, nginx_example.volume())
+
+    assert accepted.returncode == 0, accepted.stderr
+    assert "warn" not in accepted.stderr
+    assert refused.returncode != 0
+    assert "emerg" in refused.stderr
 
 
 @pytest.mark.parametrize("algorithm", ["RSA-2048", "ECDSA-P384"])

@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Answer = tuple[str, dict[str, Any]]
 """Id and outputs."""
 
 SUBSCRIPTION = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590"
+# When the plugins make whatever they make: what is about to end is refused.
+START = datetime.now(UTC).replace(microsecond=0)
 PRINCIPAL_ID = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
 
 
@@ -81,7 +84,11 @@ def image(name: str, inputs: dict[str, Any]) -> Answer:
 
 
 def private_key(name: str, inputs: dict[str, Any]) -> Answer:
-    return digits(name), {**inputs, "privateKeyPem": private_key_pem(name)}
+    return digits(name), {
+        **inputs,
+        "privateKeyPem": private_key_pem(name),
+        "publicKeyPem": public_key_pem(name),
+    }
 
 
 def certificate_request(name: str, inputs: dict[str, Any]) -> Answer:
@@ -92,8 +99,8 @@ def certificate(name: str, inputs: dict[str, Any]) -> Answer:
     return digits(name), {
         **inputs,
         "certPem": certificate_pem(name),
-        "validityStartTime": "2026-11-21T04:00:00Z",
-        "validityEndTime": f"after {inputs['validityPeriodHours']} hours",
+        "validityStartTime": after(days=0),
+        "validityEndTime": after(days=inputs["validityPeriodHours"] / 24),
     }
 
 
@@ -143,6 +150,15 @@ def pem(kind: str, name: str) -> str:
 def private_key_pem(name: str) -> str:
     """A key that can be told from every other, by the resource that made it."""
     return pem("EC PRIVATE KEY", name)
+
+
+def public_key_pem(name: str) -> str:
+    return pem("PUBLIC KEY", name)
+
+
+def after(*, days: float) -> str:
+    """So many days from `START`, as certificates and records write a time."""
+    return (START + timedelta(days=days)).isoformat().replace("+00:00", "Z")
 
 
 def certificate_pem(name: str) -> str:

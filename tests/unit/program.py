@@ -2,7 +2,8 @@
 
 What the mocks of Pulumi's SDK drop is kept here: what is secret and where, resource options,
 registered outputs. Plugins answer as in plugins.py, and in a preview not at all, so that nothing
-is known that they have not said yet.
+is known that they have not said yet. What the last deployment left behind is known in a preview,
+too: the engine reads it from the stack's state.
 
 No engine means: nothing here proves what a change does to a deployed stack (tests/engine does).
 """
@@ -14,7 +15,7 @@ import contextvars
 import copy
 import json
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,7 +25,7 @@ from unittest import mock
 import pulumi
 import yaml
 from google.protobuf import empty_pb2
-from pulumi.runtime import mocks, settings
+from pulumi.runtime import mocks, rpc, settings
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
@@ -36,7 +37,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT = "mtls-model-endpoint"
 STACKS = ("local", "dev", "prod")
 STACK_TYPE = "pulumi:pulumi:Stack"
+READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+# The engine calls a whole value secret when a part of it is.
+SECRET_WHEN_IT_HAS_A_KEY = f"{PROJECT}:certificates"
 PUSH_TOKEN = "the registry's push token"  # noqa: S105
+
+Records = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,21 @@ class Registered:
     def parent_type(self) -> str:
         return type_of(self.parent)
 
+    @property
+    def ignored_changes(self) -> list[str]:
+        return list(self.request.ignoreChanges)
+
+    @property
+    def replacement_trigger(self) -> Any:
+        """What makes another one of it when it changes; None unless given."""
+        given = self.request.HasField("replacement_trigger")
+        return decode(self.request.replacement_trigger) if given else None
+
+    @property
+    def former_names(self) -> list[str]:
+        """Logical names under which the engine looks for it, too."""
+        return [alias.spec.name for alias in self.request.aliases if alias.spec.name]
+
 
 @dataclass
 class Deployment:
@@ -69,6 +90,8 @@ class Deployment:
     registered_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By URN."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    reads: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    """Type, logical name and id of what is only looked at."""
     token_exchanges: list[dict[str, str]] = field(default_factory=list)
     error: Exception | None = None
 
@@ -135,13 +158,20 @@ def deploy(
     overrides: Mapping[str, Any] | None = None,
     *,
     preview: bool = False,
+    previous: Records | None = None,
 ) -> Deployment:
     """The committed program on a committed stack. Equal calls share one run, not its record.
+
+    Args:
+        stack: whose file.
+        overrides: values on top of it.
+        preview: whether plugins are not asked yet.
+        previous: the last deployment's output `certificates`; None at the first deployment.
 
     Raises:
         Exception: whatever the program raises.
     """
-    deployment = _program(stack, json.dumps(overrides or {}), preview)
+    deployment = _program(stack, json.dumps(overrides or {}), preview, json.dumps(previous))
     if deployment.error:
         raise deployment.error
     return copy.deepcopy(deployment)
@@ -149,25 +179,34 @@ def deploy(
 
 def refused(stack: str, overrides: Mapping[str, Any]) -> Deployment:
     """A run that has to end with an error before any resource is registered."""
-    deployment = _program(stack, json.dumps(overrides), False)
+    deployment = _program(stack, json.dumps(overrides), False, "null")
     assert deployment.error is not None, "the program accepted it"
     assert [r.type for r in deployment.resources] == [STACK_TYPE]
     assert deployment.calls == []
+    assert deployment.reads == []
     return deployment
 
 
 @cache
-def _program(stack: str, overrides: str, preview: bool) -> Deployment:
-    return run_committed(stack, config_of(stack, json.loads(overrides)), preview=preview)
+def _program(stack: str, overrides: str, preview: bool, previous: str) -> Deployment:
+    config = config_of(stack, json.loads(overrides))
+    return run_committed(stack, config, preview=preview, previous=json.loads(previous))
 
 
-def run_committed(stack: str, config: Mapping[str, str], *, preview: bool = False) -> Deployment:
+def run_committed(
+    stack: str,
+    config: Mapping[str, str],
+    *,
+    preview: bool = False,
+    previous: Records | None = None,
+) -> Deployment:
     """The committed program with exactly this config, run now."""
     return run(
         lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__"),
         stack=stack,
         config=config,
         preview=preview,
+        previous=previous,
     )
 
 
@@ -176,7 +215,9 @@ def run(
     *,
     stack: str = "dev",
     config: Mapping[str, str] | None = None,
+    secret_keys: Collection[str] = (SECRET_WHEN_IT_HAS_A_KEY,),
     preview: bool = False,
+    previous: Records | None = None,
 ) -> Deployment:
     """Any program, as Pulumi's language host runs it. Runs do not see each other."""
     deployment = Deployment(dict(config or config_of(stack)))
@@ -188,10 +229,14 @@ def run(
     def isolated() -> None:
         # Any root keeps `set_mocks` from making a stack of its own: `run_in_stack` makes one.
         settings.ROOT.set(mock.sentinel.root)
-        monitor = Monitor(deployment, preview)
-        mocks.set_mocks(monitor.mocks, PROJECT, stack, preview, monitor=monitor)
+        monitor = Monitor(deployment, preview, previous)
+        mocks.set_mocks(
+            monitor.mocks, PROJECT, stack, preview, monitor=monitor, organization="organization"
+        )
         settings.ROOT.set(None)
-        pulumi.runtime.set_all_config(deployment.config)
+        # What a run that failed has left there belongs to a loop that is closed.
+        settings.SETTINGS.outputs = set()
+        pulumi.runtime.set_all_config(deployment.config, list(secret_keys))
 
         def discard_result() -> None:
             program()
@@ -217,10 +262,13 @@ class _Unused(mocks.Mocks):
 class Monitor(mocks.MockMonitor):
     """Takes the program's requests as the engine would, and keeps them whole."""
 
-    def __init__(self, deployment: Deployment, preview: bool) -> None:
+    def __init__(
+        self, deployment: Deployment, preview: bool, previous: Records | None = None
+    ) -> None:
         super().__init__(_Unused())
         self.deployment = deployment
         self.preview = preview
+        self.previous = previous
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
         """As the engine does: with the types of all ancestors but the stack."""
@@ -263,8 +311,28 @@ class Monitor(mocks.MockMonitor):
     def Invoke(  # noqa: N802  gRPC's name
         self, request: resource_pb2.ResourceInvokeRequest
     ) -> resource_pb2.ResourceInvokeResponse:
-        self.deployment.calls.append((request.tok, decode(request.args)))
-        assert request.tok == "azure-native:authorization:getClientToken"
+        asked = decode(request.args)
+        answers = {
+            "azure-native:authorization:getClientToken": self._token,
+            READ_OUTPUTS: self._last_outputs,
+        }
+        known = self.deployment.reads if request.tok == READ_OUTPUTS else self.deployment.calls
+        known.append((request.tok, asked))
         # The field is called `return`, which is no Python argument.
-        answer_: dict[str, Any] = {"return": encode({"token": "the deployer's Azure token"})}
+        answer_: dict[str, Any] = {"return": encode(answers[request.tok](asked))}
         return resource_pb2.ResourceInvokeResponse(**answer_)
+
+    def _token(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"token": "the deployer's Azure token"}
+
+    def _last_outputs(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What the stack itself said when it was deployed last; nothing before that."""
+        outputs: dict[str, Any] = {}
+        if self.previous is not None:
+            secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": {"alice": "a key"}}
+            outputs = {"certificates": list(self.previous), "clientCertificates": secret}
+        return {
+            "name": asked["name"],
+            "outputs": outputs,
+            "secretOutputNames": [name for name in outputs if name == "clientCertificates"],
+        }

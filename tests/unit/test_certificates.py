@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from typing import Any, get_args
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-import settings
-from components.certificates import serial_number
+from components.certificates import fingerprint, serial_number
+from settings.certificates import KeyAlgorithm
 from tests.unit.plugins import certificate_pem, pem, private_key_pem
 from tests.unit.program import STACKS, Deployment, deploy
 from tests.unit.properties import Secret
 
 LEAVES = {
-    "local": ["server", "client-alice"],
-    "dev": ["server", "client-alice", "client-ci-smoke-test"],
-    "prod": ["server", "client-billing", "client-web-shop"],
+    "local": ["server", "client-alice@1"],
+    "dev": ["server", "client-alice@1", "client-ci-smoke-test@1"],
+    "prod": ["server", "client-billing@1", "client-web-shop@1"],
 }
 VALIDITY_DAYS = {
     "local": {"ca": 3650, "server": 365, "client": 365},
-    "dev": {"ca": 365, "server": 90, "client": 30},
+    "dev": {"ca": 365, "server": 90, "client": 90},
     "prod": {"ca": 3650, "server": 365, "client": 180},
+}
+# A third of the validity, where the stack file does not say.
+RENEWED_DAYS_BEFORE = {
+    "local": {"ca": 1216, "server": 121, "client": 121},
+    "dev": {"ca": 121, "server": 30, "client": 30},
+    "prod": {"ca": 1216, "server": 121, "client": 60},
 }
 KINDS: dict[str, dict[str, Any]] = {
     # Without a curve the provider picks P-224, with which no handshake succeeds.
@@ -34,15 +43,15 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def test_these_are_all_kinds_of_keys_that_a_stack_file_may_ask_for() -> None:
-    assert set(KINDS) == set(get_args(settings.KeyAlgorithm))
+    assert set(KINDS) == set(get_args(KeyAlgorithm))
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_key_of_a_stack_is_of_the_kind_it_asks_for(name: str) -> None:
+def test_every_new_key_of_a_stack_is_of_the_kind_it_asks_for(name: str) -> None:
     deployment = deploy("dev", {"certificates": {"keyAlgorithm": name}})
 
     keys = deployment.of("PrivateKey")
-    assert set(keys) == {"ca-key", *(f"{leaf}-key" for leaf in LEAVES["dev"])}
+    assert set(keys) == {"ca@1-key", *(f"{leaf}-key" for leaf in LEAVES["dev"])}
     assert all(key.inputs == KINDS[name] for key in keys.values())
 
 
@@ -58,13 +67,14 @@ def test_the_ca_may_sign_certificates_and_nothing_else(stack: str) -> None:
     (ca,) = deploy(stack).of("SelfSignedCert").values()
 
     assert ca.inputs == {
-        "privateKeyPem": Secret(private_key_pem("ca-key")),
+        "privateKeyPem": Secret(private_key_pem("ca@1-key")),
         "subject": {"commonName": "demo CA", "organization": "mtls-model-endpoint"},
         "isCaCertificate": True,
         "setSubjectKeyId": True,
         "setAuthorityKeyId": True,
         "allowedUses": ["cert_signing", "crl_signing"],
         "validityPeriodHours": VALIDITY_DAYS[stack]["ca"] * 24,
+        "earlyRenewalHours": RENEWED_DAYS_BEFORE[stack]["ca"] * 24,
     }
 
 
@@ -78,12 +88,69 @@ def test_a_leaf_is_signed_by_the_ca_and_good_for_one_thing(stack: str) -> None:
         role = leaf.partition("-")[0]
         assert certificates[f"{leaf}-certificate"].inputs == {
             "certRequestPem": pem("CERTIFICATE REQUEST", f"{leaf}-request"),
-            "caCertPem": certificate_pem("ca-certificate"),
-            "caPrivateKeyPem": Secret(private_key_pem("ca-key")),
+            "caCertPem": certificate_pem("ca@1-certificate"),
+            "caPrivateKeyPem": Secret(private_key_pem("ca@1-key")),
             "allowedUses": ["digital_signature", f"{role}_auth"],
             "setSubjectKeyId": True,
             "validityPeriodHours": VALIDITY_DAYS[stack][role] * 24,
+            "earlyRenewalHours": RENEWED_DAYS_BEFORE[stack][role] * 24,
         }
+
+
+KIND_OF_KEY = ["algorithm", "ecdsaCurve", "rsaBits"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_ca_and_a_client_keep_their_kind_of_key_and_the_server_follows_the_stack_file(
+    stack: str,
+) -> None:
+    """Clients hold copies of theirs, and of the CA's certificate; of the server's nobody does."""
+    kept = {name: key.ignored_changes for name, key in deploy(stack).of("PrivateKey").items()}
+
+    assert kept.pop("server-key") == []
+    names = ["ca@1-key", *(f"{leaf}-key" for leaf in LEAVES[stack][1:])]
+    assert kept == dict.fromkeys(names, KIND_OF_KEY)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_ca_keeps_its_name_and_nothing_else_of_a_certificate_is_kept(stack: str) -> None:
+    deployment = deploy(stack)
+    certificates = {**deployment.of("SelfSignedCert"), **deployment.of("LocallySignedCert")}
+
+    kept = {name: c.ignored_changes for name, c in certificates.items() if c.ignored_changes}
+
+    assert kept == {"ca@1-certificate": ["subject"]}
+    assert not any(r.ignored_changes for r in deployment.of("CertRequest").values())
+
+
+@pytest.mark.parametrize("generation", [1, 2, 7])
+def test_another_generation_of_the_server_replaces_its_key_and_no_other(generation: int) -> None:
+    deployment = deploy("dev", {"certificates": {"serverGeneration": generation}})
+    keys = deployment.of("PrivateKey")
+
+    triggers = {name: key.replacement_trigger for name, key in keys.items()}
+
+    assert {name for name, trigger in triggers.items() if trigger} == {"server-key"}
+    assert triggers["server-key"] == generation
+    assert deployment.names == deploy("dev").names
+
+
+def test_the_days_of_renewal_are_those_of_the_stack_file() -> None:
+    days = {"ca": 366, "server": 20, "client": 10}
+    deployment = deploy("dev", {"certificates": {"renewBeforeDays": days}})
+
+    before = {
+        r.name: r.inputs["earlyRenewalHours"]
+        for r in deployment.resources
+        if "earlyRenewalHours" in r.inputs
+    }
+
+    assert before == {
+        "ca@1-certificate": 366 * 24,
+        "server-certificate": 20 * 24,
+        "client-alice@1-certificate": 10 * 24,
+        "client-ci-smoke-test@1-certificate": 10 * 24,
+    }
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -126,10 +193,22 @@ def test_a_client_is_named_by_its_common_name_alone(stack: str) -> None:
         assert deployment[f"{leaf}-request"].inputs == {
             "privateKeyPem": Secret(private_key_pem(f"{leaf}-key")),
             "subject": {
-                "commonName": leaf.removeprefix("client-"),
+                "commonName": leaf.removeprefix("client-").partition("@")[0],
                 "organization": "mtls-model-endpoint",
             },
         }
+
+
+def test_a_public_key_is_named_by_what_others_pin() -> None:
+    """As `openssl pkey -pubin -outform DER | openssl dgst -sha256` says."""
+    key = ec.derive_private_key(4711, ec.SECP256R1()).public_key()
+    form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    written = fingerprint(key.public_bytes(*form).decode())
+
+    assert written == hashlib.sha256(der).hexdigest()
+    assert fingerprint(key.public_bytes(*form).decode().replace("\n", "\r\n")) == written
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from components import nginx_example
 from components.container_image import ContainerImageArgs
-from tests.unit.program import STACKS, deploy, run
+from tests.unit.program import ROOT, STACKS, deploy, run
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PREBUILT = f"registry.example.com/serving@{DIGEST}"
@@ -13,23 +14,26 @@ PREBUILT = f"registry.example.com/serving@{DIGEST}"
 
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize(
-    ("name", "repository", "context"),
-    [("model-image", "model", "model_image"), ("sidecar-image", "sidecar", "nginx")],
+    ("name", "repository", "context", "arguments"),
+    [
+        ("model-image", "model", "model_image", set()),
+        ("sidecar-image", "sidecar", "nginx", {"EXAMPLE_VOLUME"}),
+    ],
 )
 def test_an_image_is_built_for_azure_and_pushed_to_the_stacks_registry(
-    stack: str, name: str, repository: str, context: str
+    stack: str, name: str, repository: str, context: str, arguments: set[str]
 ) -> None:
     deployment = deploy(stack)
     server = deployment["registry-acr"].outputs["loginServer"]
     inputs = deployment[f"{name}-build"].inputs
 
     assert inputs["imageName"] == f"{server}/{repository}:{stack}"
+    assert set(inputs["build"].pop("args")) == arguments
     assert inputs["build"] == {
         # Relative, so that it is the same build on every machine.
         "context": context,
         "dockerfile": f"{context}/Dockerfile",
         "platform": "linux/amd64",
-        "args": {},
     }
     assert inputs["skipPush"] is False
     assert inputs["buildOnPreview"] is False
@@ -39,7 +43,19 @@ def test_build_arguments_reach_the_models_build_and_no_other() -> None:
     deployment = deploy("dev", {"modelImage": {"buildArgs": {"VERSION": "7"}}})
 
     assert deployment["model-image-build"].inputs["build"]["args"] == {"VERSION": "7"}
-    assert deployment["sidecar-image-build"].inputs["build"]["args"] == {}
+    assert "VERSION" not in deployment["sidecar-image-build"].inputs["build"]["args"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_sidecars_build_tries_the_example_and_so_is_the_same_for_every_stack(
+    stack: str,
+) -> None:
+    """What a stack file says is not in the image: changing a client builds nothing."""
+    arguments = deploy(stack)["sidecar-image-build"].inputs["build"]["args"]
+
+    assert arguments == {"EXAMPLE_VOLUME": nginx_example.volume()}
+    assert "EXAMPLE_VOLUME" in (ROOT / "nginx/build.sh").read_text()
+    assert "ARG EXAMPLE_VOLUME\n" in (ROOT / "nginx/Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("stack", STACKS)

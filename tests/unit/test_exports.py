@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from components.certificates import serial_number
-from tests.unit.plugins import certificate_pem, digits, private_key_pem
+from tests.unit.plugins import certificate_pem
 from tests.unit.program import STACKS, Deployment, deploy
 from tests.unit.properties import UNKNOWN, Secret
 
@@ -16,16 +15,11 @@ CLIENTS = {
     "dev": ["alice", "ci-smoke-test"],
     "prod": ["billing", "web-shop"],
 }
-START = "2026-11-21T04:00:00Z"
 
 
 def fqdn(deployment: Deployment) -> str:
     label = deployment["endpoint-group"].inputs["ipAddress"]["dnsNameLabel"]
     return f"{label}.westeurope.azurecontainer.io"
-
-
-def end(days: int) -> str:
-    return f"after {days * 24} hours"
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -56,7 +50,7 @@ def test_the_endpoint_says_where_it_is_and_how_to_be_sure_of_it(stack: str) -> N
         "predictUrl": f"{url}/v1/models/demo:predict",
         "fqdn": fqdn(deployment),
         "serverName": name,
-        "caCertificatesPem": certificate_pem("ca-certificate"),
+        "caCertificatesPem": certificate_pem("ca@1-certificate"),
         "auth": "mtls",
         "modelName": "demo",
         "modelImage": deployment["model-image-build"].outputs["repoDigest"],
@@ -96,44 +90,6 @@ def test_the_models_name_is_in_the_url_that_predicts() -> None:
     assert endpoint["modelName"] == "Half_Plus-2"
 
 
-@pytest.mark.parametrize(("stack", "days"), [("local", 365), ("dev", 30), ("prod", 180)])
-def test_each_client_finds_its_certificate_and_key_by_its_name(stack: str, days: int) -> None:
-    assert deploy(stack).exports["clientCertificates"] == Secret(
-        {
-            name: {
-                "certificatePem": certificate_pem(f"client-{name}-certificate"),
-                "privateKeyPem": private_key_pem(f"client-{name}-key"),
-                "serialNumber": serial_number(digits(f"client-{name}-certificate")),
-                "notAfter": end(days),
-            }
-            for name in CLIENTS[stack]
-        }
-    )
-
-
-@pytest.mark.parametrize(
-    ("stack", "ca", "server", "client"),
-    [("local", 3650, 365, 365), ("dev", 365, 90, 30), ("prod", 3650, 365, 180)],
-)
-def test_the_table_of_certificates_lists_all_of_them_and_no_secret(
-    stack: str, ca: int, server: int, client: int
-) -> None:
-    def row(role: str, name: str, resource: str, days: int) -> dict[str, str]:
-        return {
-            "role": role,
-            "name": name,
-            "serialNumber": serial_number(digits(resource)),
-            "notBefore": START,
-            "notAfter": end(days),
-        }
-
-    assert deploy(stack).exports["certificates"] == [
-        row("ca", "demo CA", "ca-certificate", ca),
-        row("server", "demo", "server-certificate", server),
-        *(row("client", n, f"client-{n}-certificate", client) for n in CLIENTS[stack]),
-    ]
-
-
 @pytest.mark.parametrize("stack", STACKS)
 def test_a_first_preview_says_what_is_known_and_invents_nothing(stack: str) -> None:
     exports = deploy(stack, preview=True).exports
@@ -143,7 +99,8 @@ def test_a_first_preview_says_what_is_known_and_invents_nothing(stack: str) -> N
     assert endpoint["fqdn"] is UNKNOWN
     assert endpoint["modelImage"] is UNKNOWN
     assert endpoint["url"] == ("https://localhost:8443" if stack == "local" else UNKNOWN)
-    assert [row["name"] for row in exports["certificates"]] == ["demo CA", "demo", *CLIENTS[stack]]
+    assert exports["certificates"] is UNKNOWN
+    assert endpoint["caCertificatesPem"] is UNKNOWN
 
 
 def test_an_endpoint_without_clients_lets_nobody_in_and_says_so() -> None:

@@ -1,22 +1,19 @@
-"""The rendered nginx.conf, as text: who is on the list, what is closed, what is never absolute.
+"""The rendered nginx.conf, as text: what is closed, what is bounded, what is never absolute.
 
 Whether nginx takes it and does what it says is for tests/sidecar, with a real nginx.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jinja2
 import pytest
 
 from components import nginx_sidecar
-from tests.unit.plugins import digits
-from tests.unit.program import STACKS, Deployment, deploy
+from tests.unit.nginx_conf import configuration, map_of, model_location, only, parse, servers
+from tests.unit.program import STACKS, deploy
 
 PORTS = {"local": (8443, 8502), "dev": (443, 8502), "prod": (443, 8502)}
 VARIABLES: dict[str, Any] = {
@@ -25,87 +22,13 @@ VARIABLES: dict[str, Any] = {
     "endpoint_port": 443,
     "health_port": 8502,
     "server_names": ["model.example.com"],
-    "clients": {"0A": "alice"},
+    "accepted": {"0A": "alice"},
+    "revoked": {"0B": "bob"},
+    "limits": [],
     "max_request_body_in_mb": 8,
     "worker_processes": 1,
     "connections_per_client": 100,
 }
-
-
-@dataclass
-class Directive:
-    """`name arguments;` or `name arguments { block }`."""
-
-    name: str
-    arguments: list[str]
-    block: list[Directive] | None = None
-
-    def find(self, name: str) -> list[Directive]:
-        return [directive for directive in self.block or () if directive.name == name]
-
-    def walk(self) -> Iterator[Directive]:
-        yield self
-        for directive in self.block or ():
-            yield from directive.walk()
-
-
-TOKENS = re.compile(
-    r"""\s+ | \#[^\n]* | (?P<mark>[;{}]) | "(?P<double>[^"]*)" | '(?P<single>[^']*)'
-    | (?P<word>[^\s;{}"']+)""",
-    re.VERBOSE,
-)
-
-
-def parse(text: str) -> Directive:
-    """nginx.conf as a tree; good enough for a file that quotes whatever has braces in it."""
-    root = Directive("root", [], [])
-    open_blocks: list[Directive] = [root]
-    words: list[str] = []
-    position = 0
-    while position < len(text):
-        token = TOKENS.match(text, position)
-        assert token, text[position : position + 80]
-        position = token.end()
-        match token.lastgroup, token["mark"]:
-            case None, _:
-                continue
-            case "mark", "}":
-                open_blocks.pop()
-            case "mark", mark:
-                block: list[Directive] | None = [] if mark == "{" else None
-                directive = Directive(words[0], words[1:], block)
-                around = open_blocks[-1].block
-                assert around is not None
-                around.append(directive)
-                words = []
-                if block is not None:
-                    open_blocks.append(directive)
-            case str(group), _:
-                words.append(token[group])
-    assert open_blocks == [root]
-    assert words == []
-    return root
-
-
-def configuration(deployment: Deployment) -> str:
-    (volume,) = deployment["endpoint-group"].inputs["volumes"]
-    return base64.b64decode(volume["secret"]["nginx.conf"]).decode()
-
-
-def servers(text: str) -> list[Directive]:
-    (http,) = parse(text).find("http")
-    return http.find("server")
-
-
-def only(directive: Directive, name: str) -> list[str]:
-    (found,) = directive.find(name)
-    return found.arguments
-
-
-def map_of(text: str, variable: str) -> dict[str, str]:
-    (http,) = parse(text).find("http")
-    (found,) = (m for m in http.find("map") if m.arguments[1] == variable)
-    return {entry.name: entry.arguments[0] for entry in found.block or ()}
 
 
 @pytest.mark.parametrize("missing", VARIABLES)
@@ -122,43 +45,6 @@ def test_everything_of_the_template_is_filled_in(stack: str) -> None:
 
     assert text.endswith("}\n")
     assert not re.search(r"\{\{|\{%|%\}|\}\}$|None|Output|\[\]", text, re.MULTILINE)
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_the_list_holds_every_client_once_and_nobody_else(stack: str) -> None:
-    deployment = deploy(stack)
-    text = configuration(deployment)
-    clients = [name.removeprefix("client-") for name in deployment.of("ClientCertificate")]
-
-    assert map_of(text, "$client_name") == {
-        "default": "",
-        **{serial_of(client): client for client in clients},
-    }
-    assert all(text.count(serial_of(client)) == 1 for client in clients)
-
-
-def serial_of(client: str) -> str:
-    return int(digits(f"client-{client}-certificate")).to_bytes(16).hex().upper()
-
-
-def test_a_client_taken_out_of_the_stack_file_is_off_the_list() -> None:
-    text = configuration(deploy("dev", {"clients": [{"name": "ci-smoke-test"}]}))
-
-    assert map_of(text, "$client_name") == {
-        "default": "",
-        serial_of("ci-smoke-test"): "ci-smoke-test",
-    }
-
-
-def test_an_empty_list_lets_nobody_in() -> None:
-    assert map_of(configuration(deploy("dev", {"clients": []})), "$client_name") == {"default": ""}
-
-
-def test_neither_the_servers_nor_the_cas_serial_number_is_on_the_list() -> None:
-    text = configuration(deploy("dev"))
-
-    for name in ("server-certificate", "ca-certificate"):
-        assert int(digits(name)).to_bytes(16).hex().upper() not in text
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -188,8 +74,7 @@ def test_the_port_for_probes_leads_nowhere(stack: str) -> None:
 
 
 def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
-    ours, _, _ = servers(configuration(deploy("dev")))
-    (location,) = (d for d in ours.find("location") if d.find("proxy_pass"))
+    location = model_location(configuration(deploy("dev")))
 
     assert location.arguments == ["/"]
     assert [(" ".join(d.arguments), only(d, "return")[0]) for d in location.find("if")] == [
@@ -197,6 +82,7 @@ def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
         ("($client_name =  )", "403"),  # the empty name
         ("($verdict = 404)", "404"),
         ("($verdict != allowed)", "405"),
+        ("($path_is_granted = no)", "403"),
     ]
 
 
@@ -222,8 +108,7 @@ def test_the_bodies_of_one_client_never_fill_more_than_half_the_memory_but_for_e
 
 @pytest.mark.parametrize(("stack", "connections"), [("local", "25"), ("dev", "25"), ("prod", "51")])
 def test_a_clients_connections_are_limited(stack: str, connections: str) -> None:
-    ours, _, _ = servers(configuration(deploy(stack)))
-    (location,) = (d for d in ours.find("location") if d.find("proxy_pass"))
+    location = model_location(configuration(deploy(stack)))
 
     assert only(location, "limit_conn") == ["connections_of_client", connections]
 
@@ -398,4 +283,4 @@ def test_slow_and_idle_clients_are_bounded() -> None:
     assert only(events, "worker_connections") == ["8192"]
     assert only(http, "client_header_timeout") == ["5s"]
     assert only(http, "client_body_timeout") == ["10s"]
-    assert only(http, "limit_conn_zone")[0] == "$ssl_client_serial"
+    assert only(http, "limit_conn_zone")[0] == "$client_name"

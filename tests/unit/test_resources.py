@@ -69,11 +69,17 @@ def leaf(component: str, name: str) -> set[Resource]:
     }
 
 
+def authority(name: str) -> set[Resource]:
+    return {
+        (f"{INDEX}CertificateAuthority", name, STACK_TYPE),
+        (PRIVATE_KEY, f"{name}-key", f"{INDEX}CertificateAuthority"),
+        (SELF_SIGNED, f"{name}-certificate", f"{INDEX}CertificateAuthority"),
+    }
+
+
 def mutual_tls(*clients: str) -> set[Resource]:
     return {
-        (f"{INDEX}CertificateAuthority", "ca", STACK_TYPE),
-        (PRIVATE_KEY, "ca-key", f"{INDEX}CertificateAuthority"),
-        (SELF_SIGNED, "ca-certificate", f"{INDEX}CertificateAuthority"),
+        *authority("ca@1"),
         (f"{INDEX}NginxSidecar", "sidecar", STACK_TYPE),
         (f"{INDEX}ContainerImage", "sidecar-image", STACK_TYPE),
         (IMAGE, "sidecar-image-build", f"{INDEX}ContainerImage"),
@@ -83,9 +89,9 @@ def mutual_tls(*clients: str) -> set[Resource]:
 
 
 EXPECTED = {
-    "local": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice"),
-    "dev": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice", "client-ci-smoke-test"),
-    "prod": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-billing", "client-web-shop"),
+    "local": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice@1"),
+    "dev": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-alice@1", "client-ci-smoke-test@1"),
+    "prod": WITHOUT_TLS | MODEL_BUILD | mutual_tls("client-billing@1", "client-web-shop@1"),
 }
 
 
@@ -129,7 +135,7 @@ def test_names_carry_neither_stack_nor_region(stack: str) -> None:
 def test_one_more_client_is_one_more_certificate_and_nothing_else() -> None:
     more = deploy("dev", {"clients": [{"name": n} for n in ("alice", "ci-smoke-test", "zoe")]})
 
-    assert found(more) - found(deploy("dev")) == leaf("ClientCertificate", "client-zoe")
+    assert found(more) - found(deploy("dev")) == leaf("ClientCertificate", "client-zoe@1")
     assert found(deploy("dev")) - found(more) == set()
 
 
@@ -179,7 +185,7 @@ def test_where_a_resource_comes_from_cannot_be_overwritten_by_a_tag() -> None:
 def test_production_protects_what_must_not_be_deleted() -> None:
     assert {r.name for r in deploy("prod").resources if r.protect} == {
         "resource-group",
-        "ca-key",
+        "ca@1-key",
         # The registry, and by inheritance everything that is part of it.
         "registry",
         "registry-suffix",
@@ -196,16 +202,22 @@ def test_nothing_is_protected_outside_production(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_only_the_container_group_and_its_setting_have_options_of_their_own(stack: str) -> None:
+def test_no_other_resources_than_these_have_options_of_their_own(stack: str) -> None:
+    deployment = deploy(stack)
     special = {
-        r.name: sorted(options)
-        for r in deploy(stack).resources
-        if (options := options_of(r.request))
+        r.name: sorted(options) for r in deployment.resources if (options := options_of(r.request))
     }
+    clients = deployment.of("ClientCertificate")
 
     assert special == {
         "endpoint-group": ["deleteBeforeReplace", "replaceOnChanges", "replacement_trigger"],
         "endpoint-diagnostics": ["deleteBeforeReplace"],
+        "ca@1": ["aliases"],
+        "ca@1-key": ["ignoreChanges"],
+        "ca@1-certificate": ["ignoreChanges"],
+        "server-key": ["replacement_trigger"],
+        **{client: ["aliases"] for client in clients},
+        **{f"{client}-key": ["ignoreChanges"] for client in clients},
     }
 
 
@@ -246,6 +258,11 @@ def test_components_hand_nothing_of_their_callers_options_on_to_their_children()
     assert children(CALLERS_OPTIONS) == without
 
 
+ECDSA_FOR_TWO_DAYS: dict[str, Any] = {
+    "key_algorithm": "ECDSA-P256",
+    "validity_days": 2,
+    "renew_before_days": 1,
+}
 CALLERS_OPTIONS: dict[str, Any] = {
     "ignore_changes": ["tags"],
     "replace_on_changes": ["tags"],
@@ -277,11 +294,13 @@ def all_components(options: dict[str, Any]) -> None:
     )
     ca = pki.CertificateAuthority(
         "ca",
-        pki.CertificateAuthorityArgs(common_name="CA", key_algorithm="ECDSA-P256", validity_days=2),
+        pki.CertificateAuthorityArgs(common_name="CA", **ECDSA_FOR_TWO_DAYS),
         opts(),
     )
-    pki.ServerCertificate("server", ca.leaf("server", 1), opts())
-    pki.ClientCertificate("client", ca.leaf("client", 1), opts())
+    issuer = pki.Issuer(certificate_pem=ca.certificate_pem, private_key_pem=ca.private_key_pem)
+    leaf = pki.LeafCertificateArgs(issuer=issuer, common_name="leaf", **ECDSA_FOR_TWO_DAYS)
+    pki.ServerCertificate("server", leaf, opts())
+    pki.ClientCertificate("client", leaf, opts())
     ContainerGroup(
         "group",
         ContainerGroupArgs(

@@ -13,10 +13,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from components import certificates
+from components import certificates, nginx_example
 from tests.unit.plugins import certificate_pem, private_key_pem
 from tests.unit.program import PUSH_TOKEN, STACKS, Deployment, deploy, run
 from tests.unit.properties import Secret, plain, strings
+from tests.unit.test_resources import ECDSA_FOR_TWO_DAYS
 
 VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "local": ("local", {}),
@@ -84,6 +85,8 @@ def test_no_private_key_is_anywhere_in_plain_text(variant: str) -> None:
     leaks = [
         place
         for place, text, secret in everything_said(deployment)
+        # The example's key is for nobody: everybody can compute it.
+        if text != nginx_example.volume()
         if not secret and any(n in reading for reading in readings(text) for n in needles)
     ]
 
@@ -94,8 +97,8 @@ def test_no_private_key_is_anywhere_in_plain_text(variant: str) -> None:
 def test_the_cas_key_goes_nowhere_but_into_signatures(variant: str) -> None:
     deployment = deployed(variant)
 
-    assert places_of(deployment, body(private_key_pem("ca-key"))) == {
-        "ca-certificate.privateKeyPem",
+    assert places_of(deployment, body(private_key_pem("ca@1-key"))) == {
+        "ca@1-certificate.privateKeyPem",
         *(f"{name}.caPrivateKeyPem" for name in deployment.of("LocallySignedCert")),
     }
 
@@ -118,7 +121,7 @@ def test_a_clients_key_goes_nowhere_but_into_the_secret_output(variant: str) -> 
         assert places_of(deployment, body(private_key_pem(f"{client}-key"))) == {
             f"{client}-request.privateKeyPem",
             f"outputs of {client}.privateKeyPem",
-            f"{exports}.clientCertificates.{client.removeprefix('client-')}.privateKeyPem",
+            f"{exports}.clientCertificates.{client[7:-2]}.privateKeyPem",
         }
 
 
@@ -149,12 +152,16 @@ def test_a_component_hands_its_private_key_out_as_a_secret() -> None:
     def program() -> None:
         ca = certificates.CertificateAuthority(
             "ca",
-            certificates.CertificateAuthorityArgs(
-                common_name="CA", key_algorithm="ECDSA-P256", validity_days=2
-            ),
+            certificates.CertificateAuthorityArgs(common_name="CA", **ECDSA_FOR_TWO_DAYS),
         )
-        server = certificates.ServerCertificate("server", ca.leaf("server", 1))
-        client = certificates.ClientCertificate("client", ca.leaf("client", 1))
+        issuer = certificates.Issuer(
+            certificate_pem=ca.certificate_pem, private_key_pem=ca.private_key_pem
+        )
+        leaf = certificates.LeafCertificateArgs(
+            issuer=issuer, common_name="leaf", **ECDSA_FOR_TWO_DAYS
+        )
+        server = certificates.ServerCertificate("server", leaf)
+        client = certificates.ClientCertificate("client", leaf)
         pulumi.export("ca", ca.private_key_pem)
         pulumi.export("server", server.private_key_pem)
         pulumi.export("client", client.private_key_pem)
@@ -175,7 +182,7 @@ def test_the_volume_holds_these_four_files_and_of_them_the_key_is_secret(variant
     decoded = {name: base64.b64decode(plain(text)).decode() for name, text in files.items()}
     assert decoded["server.key"] == private_key_pem("server-key")
     assert decoded["server.crt"] == certificate_pem("server-certificate")
-    assert decoded["ca.crt"] == certificate_pem("ca-certificate")
+    assert decoded["ca.crt"] == certificate_pem("ca@1-certificate")
 
 
 @variants

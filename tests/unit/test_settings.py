@@ -1,4 +1,4 @@
-"""What a stack file may say: the schema in `Pulumi.yaml` and `settings.py` tell the same story."""
+"""What a stack file may say: the schema in `Pulumi.yaml` and `settings/` tell the same story."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 
 import settings
 from settings import StackSettings
+from settings.certificates import ValidityDays
 from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
 
 REQUIRED = {"modelName", "dnsLabel", "clients"}
@@ -94,11 +95,11 @@ def test_production_differs_from_development_where_it_matters() -> None:
 
 def test_numbers_may_be_given_as_text_because_that_is_how_pulumi_config_set_leaves_them() -> None:
     sizes = {"model": {"cpu": "2", "memoryInGB": "1.5"}}
-    days = {"validityDays": {"ca": "10", "server": "5", "client": "4"}}
+    days = {"validityDays": {"ca": "20", "server": "5", "client": "4"}}
     loaded = load("dev", {"resources": sizes, "certificates": days, "endpointPort": "8443"})
 
     assert loaded.resources.model == settings.ContainerResources(cpu=2, memoryInGB=1.5)
-    assert loaded.certificates.validity_days == settings.ValidityDays(ca=10, server=5, client=4)
+    assert loaded.certificates.validity_days == ValidityDays(ca=20, server=5, client=4)
     assert loaded.endpoint_port == 8443
 
 
@@ -110,10 +111,55 @@ LIMITS: dict[str, dict[str, Any]] = {
     "the longest model name": {"modelName": "a" * 48},
     "the longest client name": {"clients": [{"name": "a" * 64}]},
     "a client name of all that is allowed": {"clients": [{"name": "a.b_c-9"}]},
-    "the same days for all": {
-        "certificates": {"validityDays": {"ca": 9, "server": 9, "client": 9}}
+    "the shortest validity": {
+        "certificates": {"validityDays": {"ca": 6, "server": 2, "client": 2}}
+    },
+    "leaves as long as the CA's window": {
+        "certificates": {
+            "validityDays": {"ca": 100, "server": 99, "client": 99},
+            "renewBeforeDays": {"ca": 99, "server": 98, "client": 98},
+        }
     },
     "a century": {"certificates": {"validityDays": {"ca": 36500}}},
+    "the narrowest windows": {"certificates": {"renewBeforeDays": {"server": 1, "client": 1}}},
+    "another generation of the server": {"certificates": {"serverGeneration": 1_000_000}},
+    "no gate": {"certificates": {"expiry": {"warnDays": 0, "failDays": 0}}},
+    "a gate that only fails": {"certificates": {"expiry": {"warnDays": 7, "failDays": 7}}},
+    "the widest gate": {"certificates": {"expiry": {"warnDays": 3650, "failDays": 3650}}},
+    "clocks that are an hour behind": {"certificates": {"clockSkewMinutes": 60}},
+    "a CA that is not the first": {"certificates": {"ca": {"trusted": [7]}}},
+    "the first of two CAs signs": {"certificates": {"ca": {"trusted": [1, 2], "issuing": 1}}},
+    "the second of two CAs signs": {"certificates": {"ca": {"trusted": [2, 1], "issuing": 2}}},
+    "several generations of a client": {"clients": [{"name": "a", "generations": [3, 1]}]},
+    "the widest limits": {
+        "clients": [
+            {
+                "name": "a",
+                "requestsPerSecond": 10_000,
+                "burst": 100_000,
+                "maxConnections": 10_000,
+            }
+        ]
+    },
+    "the narrowest limits": {
+        "clients": [{"name": "a", "requestsPerSecond": 1, "burst": 1, "maxConnections": 1}]
+    },
+    "every path of the model": {
+        "clients": [
+            {
+                "name": "a",
+                "paths": [
+                    "/v1/models/demo",
+                    "/v1/models/demo:predict",
+                    "/v1/models/demo/metadata",
+                    "/v1/models/demo/versions/1",
+                    "/v1/models/demo/versions/123456789:predict",
+                    "/v1/models/demo/versions/0/metadata",
+                    "/openapi.json",
+                ],
+            }
+        ]
+    },
     "as much CPU and memory as Azure has": {
         "resources": {
             "model": {"cpu": 30, "memoryInGB": 239},

@@ -1,0 +1,102 @@
+"""What `pulumi config` does to a stack file, for tests that type what they are told to.
+
+Seen with the CLI, 3.259; the help of `pulumi config set` says so, too.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from tests.unit.program import schema
+from tests.unit.refused.group import ZEROS
+
+
+def type_in(command: str, values: dict[str, Any], files: Mapping[str, str] | None = None) -> None:
+    """What `pulumi config` does to a stack file, in a folder with these files."""
+    program, config, verb, *rest = shlex.split(
+        command.replace("<64 hex digits>", ZEROS)  # the one thing that nobody else can know
+    )
+    assert (program, config) == ("pulumi", "config")
+    options = {"--secret", "--path"}.intersection(rest)
+    nested = "--path" in options
+    key, *value = (word for word in rest if word not in {*options, "--"})
+    if "--secret" in options:
+        assert verb == "set"
+    # Without it a text that begins with a hyphen would be an option.
+    assert not any(word.startswith("$(") for word in value) or "--" in rest
+    value = [_read(word, files or {}) for word in value]
+    steps: list[str | int] = _steps(key) if nested else [key]
+    if verb == "rm":
+        assert value == []
+        _remove(values, steps)
+    else:
+        assert verb == "set"
+        (text,) = value
+        _set(values, steps, _typed(text) if nested else text)
+
+
+def _steps(path: str) -> list[str | int]:
+    pattern = re.compile(r"""\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\["([^"]*)"\]""")
+    found = list(pattern.finditer(path))
+    assert "".join(match.group() for match in found) == path, f"{path} is no path"
+    return [int(m[2]) if m[2] else m[1] or m[3] for m in found]
+
+
+def _typed(text: str) -> str | int | bool:
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if re.fullmatch(r"-?(0|[1-9]\d*)", text) else text
+
+
+def _set(values: dict[str, Any], steps: list[str | int], value: object) -> None:
+    holder: Any = values
+    for depth, (step, following) in enumerate(zip(steps, [*steps[1:], None], strict=True)):
+        if following is None:
+            _put(holder, step, value)
+            return
+        empty: Any = [] if isinstance(following, int) else {}
+        present = step < len(holder) if isinstance(step, int) else step in holder
+        if not present or (depth == 0 and not isinstance(holder[step], type(empty))):
+            _put(holder, step, empty)
+        holder = holder[step]
+        assert isinstance(holder, type(empty)), "expected a map or a list"
+
+
+def _put(holder: Any, step: str | int, value: object) -> None:
+    if isinstance(holder, list) and step == len(holder):
+        holder.append(value)
+    else:
+        holder[step] = value
+
+
+def _remove(values: dict[str, Any], steps: list[str | int]) -> None:
+    holder: Any = values
+    for step in steps[:-1]:
+        holder = holder[step]
+    del holder[steps[-1]]
+
+
+def not_as_declared(values: dict[str, Any]) -> list[str]:
+    """Keys that the engine would refuse by `Pulumi.yaml`, before the program starts."""
+    fits = {
+        "string": lambda value: not isinstance(value, dict | list),
+        "integer": lambda value: re.fullmatch(r"-?\d+", str(value)) is not None,
+        "array": lambda value: isinstance(value, list),
+        "object": lambda value: isinstance(value, dict),
+    }
+    declared = schema()
+    return [
+        key
+        for key, value in values.items()
+        if ":" not in key
+        if not fits[declared[key]["type"]](value)
+    ]
+
+
+def _read(word: str, files: Mapping[str, str]) -> str:
+    """`$(cat file)` as a shell has it."""
+    name = re.fullmatch(r"\$\(cat ([\w.]+)\)", word)
+    return files[name[1]].rstrip("\n") if name else word

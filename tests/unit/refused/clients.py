@@ -1,0 +1,146 @@
+"""Generations, paths and limits of a client that may not stand in a stack file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.unit.refused.words import Cases, put, remove, wrong
+
+GENERATION = "a whole number from 1: raise it by one to rotate"
+GENERATIONS = "a list of different whole numbers from 1, at least one"
+PATHS = "a list of paths of the model, as they stand in the request, at least one"
+ROUTES = (
+    "/v1/models/demo, /openapi.json, or the former with /versions/<number>, :predict or /metadata "
+    "behind it"
+)
+PREDICT = "/v1/models/demo:predict"
+NUMBERS = {
+    "requestsPerSecond": ("requests", 10_000, 10),
+    "burst": ("requests", 100_000, 20),
+    "maxConnections": ("connections", 10_000, 4),
+}
+
+
+def client(**values: object) -> dict[str, Any]:
+    """A second client; the first one is good."""
+    return {"clients": [{"name": "a"}, {"name": "b", **values}]}
+
+
+def generation(value: object) -> tuple[dict[str, Any], list[str]]:
+    path = "clients[1].generations[0]"
+    return client(generations=[value]), [wrong(path, value, GENERATION, put(path, 2))]
+
+
+def path(value: str) -> tuple[dict[str, Any], list[str]]:
+    key = "clients[1].paths[1]"
+    return client(paths=["/openapi.json", value]), [wrong(key, value, ROUTES, put(key, PREDICT))]
+
+
+def number(key: str, value: object, **beside: object) -> tuple[dict[str, Any], list[str]]:
+    what, most, good = NUMBERS[key]
+    where = f"clients[1].{key}"
+    return client(**{key: value}, **beside), [
+        wrong(where, value, f"a whole number of {what} from 1 to {most}", put(where, good))
+    ]
+
+
+def beside_a_burst(key: str) -> dict[str, int]:
+    return {"requestsPerSecond": 1} if key == "burst" else {}
+
+
+CASES: Cases = {
+    "no generation": (
+        client(generations=[]),
+        [wrong("clients[1].generations", [], GENERATIONS, put("clients[1].generations[0]", 1))],
+    ),
+    "a generation twice": (
+        client(generations=[2, 1, 2]),
+        [
+            wrong(
+                "clients[1].generations",
+                [2, 1, 2],
+                GENERATIONS,
+                remove("clients[1].generations[2]"),
+            )
+        ],
+    ),
+    "the first generation twice": (
+        client(generations=[1, 1, 2]),
+        [
+            wrong(
+                "clients[1].generations",
+                [1, 1, 2],
+                GENERATIONS,
+                remove("clients[1].generations[1]"),
+            )
+        ],
+    ),
+    "generation as a number": (
+        client(generations=2),
+        [wrong("clients[1].generations", 2, GENERATIONS, remove("clients[1].generations"))],
+    ),
+    **{
+        f"generation {json.dumps(value)}": generation(value)
+        for value in (0, -1, True, False, "two", 1.5, 1_000_001)
+    },
+    "no path": (
+        client(paths=[]),
+        [wrong("clients[1].paths", [], PATHS, put("clients[1].paths[0]", PREDICT))],
+    ),
+    "path as text": (
+        client(paths=PREDICT),
+        [wrong("clients[1].paths", PREDICT, PATHS, remove("clients[1].paths"))],
+    ),
+    "a path twice": (
+        client(paths=[PREDICT, PREDICT, "/openapi.json"]),
+        [
+            wrong(
+                "clients[1].paths",
+                [PREDICT, PREDICT, "/openapi.json"],
+                "each path once",
+                remove("clients[1].paths[1]"),
+            )
+        ],
+    ),
+    "path that is a number": (
+        client(paths=[5]),
+        [wrong("clients[1].paths[0]", 5, PATHS, put("clients[1].paths[0]", PREDICT))],
+    ),
+    **{
+        f"path {value!r}": path(value)
+        for value in (
+            "",
+            "/",
+            "/*",
+            "/v1/models",
+            "/v1/models/other:predict",
+            "/v1/models/Demo:predict",
+            "/v1/models/demo/",
+            "/v1/models/demo:predict?x=1",
+            "/v1/models/demo:predict\n",
+            "/v1/models/demo/versions/x:predict",
+            "/v1/models/demo/versions/1234567890:predict",
+            "v1/models/demo:predict",
+            "/openapiXjson",
+            "/health",
+            '/openapi.json" yes; default no; "',
+        )
+    },
+    **{
+        f"{key} {json.dumps(value)}": number(key, value, **beside_a_burst(key))
+        for key, (_, most, _) in NUMBERS.items()
+        for value in (0, -1, most + 1, 1.5, True, "many")
+    },
+    "burst without a rate": (
+        client(burst=5),
+        [
+            wrong(
+                "clients[1].burst",
+                5,
+                "a number only beside requestsPerSecond, whose peaks it lets through",
+                put("clients[1].requestsPerSecond", 10),
+            )
+        ],
+    ),
+}

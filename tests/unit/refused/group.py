@@ -1,0 +1,206 @@
+"""CPU, memory and images that cannot be deployed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.program import ROOT
+from tests.unit.refused.words import Cases, wrong
+
+CPU = "a number of CPUs above 0, at most 31 for the group"
+MEMORY = "memory in GB above 0, at most 240 for the group"
+BUILD_ARGS = "build arguments of its Dockerfile, name to text (numbers in quotes)"
+BY_DIGEST = "an image by digest (a tag can change under a running stack)"
+ZEROS = "0" * 64
+PREBUILT = f"registry.example.com/model@sha256:{ZEROS}"
+
+
+def bad_size(key: str, value: object) -> str:
+    allowed, good = (CPU, 1) if key == "cpu" else (MEMORY, 1.5)
+    path = f"resources.model.{key}"
+    return wrong(path, value, allowed, f"pulumi config set --path {path} {good}")
+
+
+def bad_sum(key: str, total: float, container: str) -> str:
+    allowed = "1 to 31 CPU" if key == "cpu" else "1 to 240 GB"
+    return wrong(
+        f"resources.*.{key}",
+        total,
+        f"{allowed} for the containers of the group together",
+        f"pulumi config set --path resources.{container}.{key} 1",
+    )
+
+
+def model(**values: object) -> dict[str, Any]:
+    return {"resources": {"model": {"cpu": 1, "memoryInGB": 1, **values}}}
+
+
+CASES: Cases = {
+    # CPU and memory, Azure's limits.
+    "no CPU at all": (model(cpu=0), [bad_size("cpu", 0)]),
+    "CPU below 0": (model(cpu=-1), [bad_size("cpu", -1)]),
+    "too many CPUs": (model(cpu=32), [bad_size("cpu", 32)]),
+    "CPU that is yes": (model(cpu=True), [bad_size("cpu", True)]),
+    "CPU that is no number": (model(cpu="nan"), [bad_size("cpu", "nan")]),
+    "CPU without end": (model(cpu="inf"), [bad_size("cpu", "inf")]),
+    "CPU that is a word": (model(cpu="two"), [bad_size("cpu", "two")]),
+    "no memory at all": (model(memoryInGB=0), [bad_size("memoryInGB", 0)]),
+    "too much memory": (model(memoryInGB=241), [bad_size("memoryInGB", 241)]),
+    "memory with a unit": (model(memoryInGB="2Gi"), [bad_size("memoryInGB", "2Gi")]),
+    "too little CPU together": (model(cpu=0.25), [bad_sum("cpu", 0.75, "model")]),
+    "too little memory together": (
+        model(memoryInGB=0.25),
+        [bad_sum("memoryInGB", 0.75, "model")],
+    ),
+    "too many CPUs together": (model(cpu=31), [bad_sum("cpu", 31.5, "model")]),
+    "too many CPUs of the sidecar": (
+        {"resources": {"sidecar": {"cpu": 31, "memoryInGB": 1}}},
+        [bad_sum("cpu", 32.0, "sidecar")],
+    ),
+    "too much memory together": (
+        {"resources": {"sidecar": {"cpu": 1, "memoryInGB": 239}}},
+        [bad_sum("memoryInGB", 240.5, "sidecar")],
+    ),
+    "too little for the model alone": (
+        {"tls": "none", **model(cpu=0.5)},
+        [bad_sum("cpu", 0.5, "model")],
+    ),
+    "resources as text": (
+        {"resources": "big"},
+        [wrong("resources", "big", "an object with model, sidecar", "pulumi config rm resources")],
+    ),
+    "resources of a container as text": (
+        {"resources": {"model": "big"}},
+        [
+            wrong(
+                "resources.model",
+                "big",
+                "an object with cpu, memoryInGB",
+                "pulumi config rm --path resources.model",
+            )
+        ],
+    ),
+    # The model's image.
+    "image by tag": (
+        {"modelImage": {"ref": "registry.example.com/model:1"}},
+        [
+            wrong(
+                "modelImage.ref",
+                "registry.example.com/model:1",
+                BY_DIGEST,
+                "pulumi config set --path modelImage.ref "
+                "'registry.example.com/model@sha256:<64 hex digits>'",
+            )
+        ],
+    ),
+    "image by half a digest": (
+        {"modelImage": {"ref": "model@sha256:abc"}},
+        [
+            wrong(
+                "modelImage.ref",
+                "model@sha256:abc",
+                BY_DIGEST,
+                "pulumi config set --path modelImage.ref "
+                "'registry.example.com/model@sha256:<64 hex digits>'",
+            )
+        ],
+    ),
+    "prebuilt image with a folder": (
+        {"modelImage": {"ref": PREBUILT, "context": "model_image"}},
+        [
+            wrong(
+                "modelImage.context",
+                "model_image",
+                "nothing when modelImage.ref names a prebuilt image",
+                "pulumi config rm --path modelImage.context",
+            )
+        ],
+    ),
+    "prebuilt image with build arguments": (
+        {"modelImage": {"ref": PREBUILT, "buildArgs": {"A": "b"}}},
+        [
+            wrong(
+                "modelImage.buildArgs",
+                {"A": "b"},
+                "nothing when modelImage.ref names a prebuilt image",
+                "pulumi config rm --path modelImage.buildArgs",
+            )
+        ],
+    ),
+    "folder that does not exist": (
+        {"modelImage": {"context": "no_such_folder"}},
+        [
+            wrong(
+                "modelImage.context",
+                "no_such_folder",
+                f"a folder with a Dockerfile and a model, and {ROOT}/no_such_folder is without a "
+                "Dockerfile",
+                "pulumi config set --path modelImage.context model_image",
+            )
+        ],
+    ),
+    "folder without a model": (
+        {"modelImage": {"context": "nginx"}},
+        [
+            wrong(
+                "modelImage.context",
+                "nginx",
+                f"a folder with a Dockerfile and a model, and {ROOT}/nginx is without a model: "
+                "neither model/<version>/ nor a train.py that makes one",
+                "pulumi config set --path modelImage.context model_image",
+            )
+        ],
+    ),
+    "folder whose name is too long for any": (
+        {"modelImage": {"context": "x" * 256}},
+        [
+            f'modelImage.context: "{"x" * 76}... is not allowed; it takes a folder of this project '
+            "that holds a Dockerfile and a model. "
+            "Type: pulumi config set --path modelImage.context model_image"
+        ],
+    ),
+    "folder that is a number": (
+        {"modelImage": {"context": 5}},
+        [
+            wrong(
+                "modelImage.context",
+                5,
+                "a folder of this project that holds a Dockerfile and a model",
+                "pulumi config set --path modelImage.context model_image",
+            )
+        ],
+    ),
+    "build argument that is a number": (
+        {"modelImage": {"buildArgs": {"VERSION": 1.1}}},
+        [
+            wrong(
+                "modelImage.buildArgs.VERSION",
+                1.1,
+                BUILD_ARGS,
+                "pulumi config rm --path modelImage.buildArgs.VERSION",
+            )
+        ],
+    ),
+    "build arguments as a list": (
+        {"modelImage": {"buildArgs": ["VERSION=1"]}},
+        [
+            wrong(
+                "modelImage.buildArgs",
+                ["VERSION=1"],
+                BUILD_ARGS,
+                "pulumi config rm --path modelImage.buildArgs",
+            )
+        ],
+    ),
+    "image as text": (
+        {"modelImage": "model_image"},
+        [
+            wrong(
+                "modelImage",
+                "model_image",
+                "an object with context, buildArgs, ref",
+                "pulumi config rm modelImage",
+            )
+        ],
+    ),
+}

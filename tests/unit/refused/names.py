@@ -1,0 +1,261 @@
+"""Names, ports, choices and tags that may not stand in a stack file."""
+
+from __future__ import annotations
+
+from tests.unit.refused.words import Cases, names, wrong
+
+MODEL_NAME = "1 to 48 letters, digits, '_' or '-' (it is part of the URL)"
+DNS_LABEL = (
+    "1 to 56 lower-case letters, digits or '-', beginning with a letter and not ending with '-' "
+    "(seven more characters make it unique; Azure takes 63)"
+)
+CLIENT_NAME = (
+    "a name of 1 to 64 lower-case letters, digits, '.', '_' or '-' that begins and ends with a "
+    "letter or digit (it becomes the certificate's common name and a folder's name)"
+)
+DNS_NAME = "a DNS name in lower case, without scheme, port or wildcard"
+PORT = "a TCP port from 1 to 65535 that no other key uses"
+SHARED = "the containers of a group share their ports"
+TAGS = (
+    "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256 (numbers "
+    "in quotes)"
+)
+
+
+def bad_name(index: int, value: object) -> str:
+    key = f"clients[{index}].name"
+    return wrong(key, value, CLIENT_NAME, f"pulumi config set --path '{key}' billing")
+
+
+def bad_dns_name(value: str) -> str:
+    typed = "pulumi config set --path 'serverNames[0]' model.example.com"
+    return wrong("serverNames[0]", value, DNS_NAME, typed)
+
+
+def bad_port(key: str, value: str, good: int) -> str:
+    return wrong(key, value, PORT, f"pulumi config set {key} {good}")
+
+
+def taken_port(key: str, value: int, other: str, good: int) -> str:
+    allowed = f"a port that no other key uses ({other} has it: {SHARED})"
+    return wrong(key, value, allowed, f"pulumi config set {key} {good}")
+
+
+CASES: Cases = {
+    # Clients.
+    "the same client twice": (
+        names("a", "b", "a"),
+        [wrong("clients[2]", "a", "each name once", "pulumi config rm --path 'clients[2]'")],
+    ),
+    "client without letters": (names(""), [bad_name(0, "")]),
+    "client in capitals": (names("Alice"), [bad_name(0, "Alice")]),
+    "client that leaves its folder": (names("../a"), [bad_name(0, "../a")]),
+    "client that is a path": (names("a/b"), [bad_name(0, "a/b")]),
+    "client that is an option": (names("-a"), [bad_name(0, "-a")]),
+    "client that ends with a dot": (names("a."), [bad_name(0, "a.")]),
+    "client with a blank": (names("a b"), [bad_name(0, "a b")]),
+    "client that is nginx": (names('a"; }'), [bad_name(0, 'a"; }')]),
+    "client with a line's end": (names("a\n"), [bad_name(0, "a\n")]),
+    "client with an umlaut": (names("bär"), [bad_name(0, "bär")]),
+    "client too long for a common name": (names("a" * 65), [bad_name(0, "a" * 65)]),
+    "client that is a number": (names(42), [bad_name(0, 42)]),
+    "two bad clients": (names("A", "b", "C"), [bad_name(0, "A"), bad_name(2, "C")]),
+    "clients as plain names": (
+        {"clients": ["alice"]},
+        [
+            wrong(
+                "clients[0]",
+                "alice",
+                "an object with name, generations, paths, requestsPerSecond, burst, maxConnections",
+                "pulumi config rm --path 'clients[0]'",
+            )
+        ],
+    ),
+    "clients as text": (
+        {"clients": "alice"},
+        [
+            wrong(
+                "clients",
+                "alice",
+                "a list of {name: ...}",
+                "pulumi config set --path 'clients[0].name' billing",
+            )
+        ],
+    ),
+    # Names of the endpoint.
+    "the same name twice": (
+        {"serverNames": ["a.example.com", "a.example.com"]},
+        [
+            wrong(
+                "serverNames[1]",
+                "a.example.com",
+                "each name once",
+                "pulumi config rm --path 'serverNames[1]'",
+            )
+        ],
+    ),
+    "name with a scheme": (
+        {"serverNames": ["https://a.example.com"]},
+        [bad_dns_name("https://a.example.com")],
+    ),
+    "name with a wildcard": ({"serverNames": ["*.example.com"]}, [bad_dns_name("*.example.com")]),
+    "name in capitals": ({"serverNames": ["A.example.com"]}, [bad_dns_name("A.example.com")]),
+    "name with a port": ({"serverNames": ["a.com:443"]}, [bad_dns_name("a.com:443")]),
+    "name with a gap": ({"serverNames": ["a..com"]}, [bad_dns_name("a..com")]),
+    "label of a name too long": (
+        {"serverNames": ["a" * 64 + ".com"]},
+        [bad_dns_name("a" * 64 + ".com")],
+    ),
+    "names as text": (
+        {"serverNames": "a.example.com"},
+        [
+            wrong(
+                "serverNames",
+                "a.example.com",
+                "a list of DNS names",
+                "pulumi config set --path 'serverNames[0]' model.example.com",
+            )
+        ],
+    ),
+    # Ports.
+    "port 0": ({"modelPort": 0}, [bad_port("modelPort", "0", 8501)]),
+    "port too high": ({"endpointPort": 70000}, [bad_port("endpointPort", "70000", 443)]),
+    "port below 0": ({"healthPort": -1}, [bad_port("healthPort", "-1", 8502)]),
+    "port that is a word": ({"modelPort": "http"}, [bad_port("modelPort", "http", 8501)]),
+    "half a port": ({"endpointPort": 443.5}, [bad_port("endpointPort", "443.5", 443)]),
+    "port that is yes": ({"endpointPort": True}, [bad_port("endpointPort", "true", 443)]),
+    "endpoint on the model's port": (
+        {"endpointPort": 8501},
+        [taken_port("endpointPort", 8501, "modelPort", 8503)],
+    ),
+    "probes on the endpoint's port": (
+        {"healthPort": 443},
+        [taken_port("healthPort", 443, "endpointPort", 8502)],
+    ),
+    "probes on the model's port": (
+        {"modelPort": 8502},
+        [taken_port("healthPort", 8502, "modelPort", 8501)],
+    ),
+    # Names within Azure's rules, and in the URL.
+    **{
+        f"label {label!r}": (
+            {"dnsLabel": label},
+            [wrong("dnsLabel", label, DNS_LABEL, "pulumi config set dnsLabel model-dev")],
+        )
+        for label in ("", "1demo", "-demo", "Demo", "demo-", "de_mo", "a" * 57)
+    },
+    **{
+        f"model {name!r}": (
+            {"modelName": name},
+            [wrong("modelName", name, MODEL_NAME, "pulumi config set modelName demo")],
+        )
+        for name in ("", "a b", "a/b", "x$", "_x", "a.b", "a" * 49)
+    },
+    **{
+        f"region {region!r}": (
+            {"azure-native:location": region},
+            [
+                wrong(
+                    "azure-native:location",
+                    region,
+                    "an Azure region",
+                    "pulumi config set azure-native:location westeurope",
+                )
+            ],
+        )
+        for region in ("", "west-europe", "2west", "west.europe")
+    },
+    # Choices and numbers.
+    "unknown environment": (
+        {"environment": "production"},
+        [
+            wrong(
+                "environment",
+                "production",
+                "one of dev, test, prod",
+                "pulumi config set environment dev",
+            )
+        ],
+    ),
+    "unknown kind of TLS": (
+        {"tls": "off"},
+        [wrong("tls", "off", "one of mtls, none", "pulumi config set tls mtls")],
+    ),
+    "production without TLS": (
+        {"environment": "prod", "tls": "none"},
+        [
+            wrong(
+                "tls",
+                "none",
+                "mtls when environment is prod (plain HTTP is for throw-away trials)",
+                "pulumi config set tls mtls",
+            )
+        ],
+    ),
+    "unknown SKU": (
+        {"registrySku": "basic"},
+        [
+            wrong(
+                "registrySku",
+                "basic",
+                "one of Basic, Standard, Premium",
+                "pulumi config set registrySku Basic",
+            )
+        ],
+    ),
+    **{
+        f"logs for {days} days": (
+            {"logRetentionDays": days},
+            [
+                wrong(
+                    "logRetentionDays",
+                    str(days),
+                    "a whole number of days from 30 to 730",
+                    "pulumi config set logRetentionDays 30",
+                )
+            ],
+        )
+        for days in (29, 731)
+    },
+    **{
+        f"bodies of {size} MB": (
+            {"maxRequestBodyInMB": size},
+            [
+                wrong(
+                    "maxRequestBodyInMB",
+                    str(size),
+                    "a whole number of MB from 1 to 64 (bodies are held in memory)",
+                    "pulumi config set maxRequestBodyInMB 8",
+                )
+            ],
+        )
+        for size in (0, 65)
+    },
+    # Tags.
+    "tag's name": (
+        {"tags": {"a<b": "c"}},
+        [wrong('tags["a<b"]', "a<b", TAGS, "pulumi config rm --path 'tags[\"a<b\"]'")],
+    ),
+    "tag that is a number": (
+        {"tags": {"cost.centre": 4711}},
+        [
+            wrong(
+                'tags["cost.centre"]',
+                4711,
+                TAGS,
+                "pulumi config rm --path 'tags[\"cost.centre\"]'",
+            )
+        ],
+    ),
+    "tag too long": (
+        {"tags": {"a": "x" * 257}},
+        [
+            f'tags.a: "{"x" * 76}... is not allowed; it takes {TAGS}. '
+            "Type: pulumi config rm --path tags.a"
+        ],
+    ),
+    "tags as text": (
+        {"tags": "owner=me"},
+        [wrong("tags", "owner=me", TAGS, "pulumi config rm tags")],
+    ),
+}
