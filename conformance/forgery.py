@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from conformance.peers import Authority, Identity
+from conformance.peers import Authority, Endpoint, Identity, write_private
 
 HOUR = timedelta(hours=1)
 
@@ -22,6 +28,9 @@ def forged(
     is_ca: bool = False,
     starts_in: timedelta = -HOUR,
     ends_in: timedelta = HOUR,
+    usages: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    key: CertificateIssuerPrivateKeyTypes | None = None,
+    extension: tuple[x509.ExtensionType, bool] | None = None,
 ) -> Authority:
     """A certificate with any serial number, and its key.
 
@@ -32,10 +41,13 @@ def forged(
         is_ca: whether the certificate says that its holder may sign others.
         starts_in: from now until it is valid.
         ends_in: from now until it is no longer.
+        usages: what it is for; nothing is said of it if empty.
+        key: its own, a new P-256 one unless given.
+        extension: one more, and whether it is critical.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
-    certificate = (
+    builder = (
         x509.CertificateBuilder()
         .serial_number(int(serial, 16) if serial else x509.random_serial_number())
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]))
@@ -45,13 +57,50 @@ def forged(
         .not_valid_after(now + ends_in)
         .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
         .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.certificate.public_key()),  # type: ignore[arg-type]
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.certificate.public_key()),  # type: ignore[arg-type]  # a CA's key signs
             critical=False,
         )
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        .sign(issuer.key, hashes.SHA256())
     )
-    return Authority(certificate, key, issuer.folder)
+    if usages:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+    if extension:
+        builder = builder.add_extension(*extension)
+    return Authority(builder.sign(issuer.key, hashes.SHA256()), key, issuer.folder)
+
+
+def alices_serial(endpoint: Endpoint) -> str:
+    """On the list, in hexadecimal."""
+    return f"{holder(endpoint.alice).certificate.serial_number:x}"
+
+
+def wait_until_expired(leaf: Authority) -> None:
+    """Return in the second after the last in which a certificate is valid."""
+    end = leaf.certificate.not_valid_after_utc + timedelta(seconds=1)
+    while (left := (end - datetime.now(UTC)).total_seconds()) > 0:
+        time.sleep(left)
+
+
+def edited(
+    certificate: x509.Certificate,
+    issuer: Authority,
+    edit: Callable[[Any], None],
+    *,
+    digest: hashes.HashAlgorithm | None = None,
+) -> bytes:
+    """DER of a certificate that `cryptography` would not make, signed all the same.
+
+    Args:
+        certificate: signed with ECDSA and SHA-256.
+        issuer: whose key signs it again; an elliptic curve's.
+        edit: changes the fields before they are signed.
+        digest: what is signed is hashed with; `edit` has to name it as well.
+    """
+    whole = asn1.Certificate.load(certificate.public_bytes(serialization.Encoding.DER))
+    edit(whole)
+    content = whole["tbs_certificate"].dump(force=True)
+    assert isinstance(issuer.key, ec.EllipticCurvePrivateKey)
+    whole["signature_value"] = issuer.key.sign(content, ec.ECDSA(digest or hashes.SHA256()))
+    return bytes(whole.dump(force=True))
 
 
 def holder(identity: Identity) -> Authority:
@@ -62,12 +111,18 @@ def holder(identity: Identity) -> Authority:
     return Authority(x509.load_pem_x509_certificate(pem), key, identity.file.parent)
 
 
-def shown(leaf: Authority, *others: x509.Certificate) -> Identity:
-    """What is held out in the handshake: a certificate with its key, and others after it."""
-    pem = serialization.Encoding.PEM
+def shown(leaf: Authority, *others: x509.Certificate, der: bytes | None = None) -> Identity:
+    """What is held out in the handshake: a certificate with its key, and others after it.
+
+    `der` replaces the certificate by one that only the key is right for.
+    """
+    first = der or leaf.certificate.public_bytes(serialization.Encoding.DER)
+    pem = ssl.DER_cert_to_PEM_cert(first).encode()
+    for other in others:
+        pem += other.public_bytes(serialization.Encoding.PEM)
     key = leaf.key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     file = leaf.folder / f"shown-{x509.random_serial_number():x}.pem"
-    file.write_bytes(b"".join(c.public_bytes(pem) for c in (leaf.certificate, *others)) + key)
+    write_private(file, pem + key)
     return Identity(file)

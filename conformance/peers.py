@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import socket
 import ssl
 import time
@@ -91,8 +92,15 @@ def write_identity(
         serialization.NoEncryption(),
     )
     file = folder / f"{certificate.serial_number:x}.pem"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + pem)
+    write_private(file, certificate.public_bytes(serialization.Encoding.PEM) + pem)
     return Identity(file)
+
+
+def write_private(file: Path, content: bytes) -> None:
+    """Write what only its owner may read, from its first moment on."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as opened:
+        opened.write(content)
 
 
 def _builder(

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from conformance import availability, faults, faults_of_the_model, http, lifecycle, limits
+from conformance import (
+    availability,
+    certificates,
+    faults,
+    faults_of_the_model,
+    http,
+    identity,
+    lifecycle,
+    limits,
+    odd_certificates,
+    resumption,
+    tls,
+    tls_tools,
+)
 
 __all__ = [
     "GROUPS",
     "availability",
+    "certificates",
     "faults",
     "faults_of_the_model",
     "http",
+    "identity",
     "lifecycle",
     "limits",
+    "odd_certificates",
+    "resumption",
+    "tls",
+    "tls_tools",
 ]
 
 GROUPS = {

@@ -5,29 +5,19 @@ A copy of the deployed configuration with one directive changed runs before the 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
 import conformance.http  # noqa: F401  adds its cases
-from conformance.case import CASES
 from conformance.peers import Endpoint
-from conformance.run import run
 from conformance.witness import Change, sidecar
-
-
-def instead(old: str, new: str) -> Change:
-    return lambda text: re.sub(old, new, text)
+from tests.conformance.worse import differing, instead
 
 
 def also(directive: str) -> Change:
     """One more directive, beside `proxy_pass`."""
     return instead(r"(proxy_pass http://model;)", rf"\1 {directive}")
-
-
-def differing(endpoint: Endpoint, ids: list[str]) -> list[str]:
-    return [id_ for id_ in ids if run(CASES[id_], endpoint).differs]
 
 
 MUTATIONS = {
