@@ -1,0 +1,14 @@
+"""All guardrails."""
+
+from __future__ import annotations
+
+from policy.guardrails import azure, certificates, governance, secrets, stack
+from policy.guardrails.rule import Guardrail
+
+GUARDRAILS: list[Guardrail] = [
+    *azure.GUARDRAILS,
+    *secrets.GUARDRAILS,
+    *certificates.GUARDRAILS,
+    *governance.GUARDRAILS,
+    *stack.GUARDRAILS,
+]

@@ -1,0 +1,153 @@
+"""The certificate profile: kinds of keys, uses, validity, and what nginx makes of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, each
+from policy.guardrails.secrets import GROUP, volume_files
+
+PURPOSES = {"server_auth", "client_auth", "code_signing", "email_protection", "any_extended"}
+HOURS_PER_DAY = 24
+
+
+def _strong(key: Resource, config: Config) -> Iterator[str]:
+    props = key.props
+    match props.get("algorithm"):
+        case "RSA" if (bits := props.get("rsaBits")) is not UNKNOWN:
+            if int(bits or 2048) < config["rsaBits"]:
+                yield f"{key.name} is an RSA key of {int(bits or 2048)} bits"
+        case "ECDSA" if (curve := props.get("ecdsaCurve")) is not UNKNOWN:
+            if curve not in config["curves"]:
+                yield f"{key.name} is on the curve {curve or 'P224'}, which handshakes do not take"
+        case "RSA" | "ECDSA":
+            return
+        case other if other is not UNKNOWN:
+            yield f"{key.name} is of the kind {other}"
+
+
+def _one_purpose(leaf: Resource, _: Config) -> Iterator[str]:
+    uses = [use for use in each(leaf.props.get("allowedUses")) if use in PURPOSES]
+    if leaf.props.get("allowedUses") is not UNKNOWN and len(uses) != 1:
+        yield f"{leaf.name} is good for {', '.join(uses) or 'anything'}, not for one thing"
+    if leaf.props.get("isCaCertificate"):
+        yield f"{leaf.name} is a CA's"
+
+
+def _is_a_ca(ca: Resource, _: Config) -> Iterator[str]:
+    if ca.props.get("isCaCertificate") is not UNKNOWN and not ca.props.get("isCaCertificate"):
+        yield f"{ca.name} signs itself and is no CA"
+    uses = ca.props.get("allowedUses")
+    if uses is not UNKNOWN and set(each(uses)) & PURPOSES:
+        yield f"{ca.name} is a CA and good for more than signing"
+
+
+def _lasts(certificate: Resource, config: Config) -> Iterator[str]:
+    hours, early = (
+        certificate.props.get(key) for key in ("validityPeriodHours", "earlyRenewalHours")
+    )
+    limit = "caDays" if certificate.type.endswith("SelfSignedCert") else "leafDays"
+    if isinstance(hours, int | float):
+        if hours > config[limit] * HOURS_PER_DAY:
+            yield f"{certificate.name} is valid for {hours / HOURS_PER_DAY:.0f} days"
+        if isinstance(early, int | float) and early >= hours:
+            yield f"{certificate.name} is replaced at every deployment: its window never closes"
+        if not early and early is not UNKNOWN:
+            yield f"{certificate.name} is renewed only after its end"
+
+
+def _not_about_to_end(certificate: Resource, config: Config) -> Iterator[str]:
+    end = certificate.props.get("validityEndTime")
+    if isinstance(end, str) and end:
+        left = datetime.fromisoformat(end) - datetime.now(UTC)
+        if left < timedelta(days=config["days"]):
+            yield f"{certificate.name} ends in {left.days} days"
+
+
+def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
+    text = volume_files(group).get("nginx.conf")
+    if text is None:
+        return
+    if not re.search(r"^\s*ssl_verify_client on;", text, re.MULTILINE):
+        yield "nginx.conf does not insist on a client certificate"
+    for old in ("SSLv3", "TLSv1", "TLSv1.1"):
+        if re.search(rf"^\s*ssl_protocols .*{re.escape(old)}[ ;]", text, re.MULTILINE):
+            yield f"nginx.conf allows {old}"
+    if not re.search(r"^\s*ssl_session_tickets off;", text, re.MULTILINE):
+        yield "nginx.conf gives out session tickets"
+    if re.search(r"^\s*ssl_session_cache (?!off)", text, re.MULTILINE):
+        yield "nginx.conf keeps sessions"
+
+
+GUARDRAILS = [
+    ResourceGuardrail(
+        name="strong-keys",
+        description="Keys are of a kind that clients take and nobody breaks.",
+        severity="high",
+        remedy="Set certificates.keyAlgorithm to one of those in the README",
+        url="https://wiki.mozilla.org/Security/Server_Side_TLS",
+        config={
+            "rsaBits": {"type": "integer", "default": 2048},
+            "curves": {
+                "type": "array",
+                "items": {"type": "string"},
+                "default": ["P256", "P384", "P521"],
+            },
+        },
+        types=["PrivateKey"],
+        check=_strong,
+    ),
+    ResourceGuardrail(
+        name="leaf-for-one-purpose",
+        description="A leaf has exactly one extended key usage, and is no CA.",
+        severity="high",
+        remedy="Give it server_auth or client_auth",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12",
+        types=["LocallySignedCert"],
+        check=_one_purpose,
+    ),
+    ResourceGuardrail(
+        name="ca-only-signs",
+        description="A CA is marked as one, and good for nothing else.",
+        severity="high",
+        remedy="Set isCaCertificate, and cert_signing and crl_signing as its uses",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3",
+        types=["SelfSignedCert"],
+        check=_is_a_ca,
+    ),
+    ResourceGuardrail(
+        name="validity-within-limits",
+        description="Certificates last no longer than they should, and are renewed in time.",
+        severity="medium",
+        remedy="Change certificates.validityDays or certificates.renewBeforeDays",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
+        config={
+            "caDays": {"type": "integer", "default": 3650},
+            "leafDays": {"type": "integer", "default": 398},
+        },
+        types=["SelfSignedCert", "LocallySignedCert"],
+        check=_lasts,
+    ),
+    ResourceGuardrail(
+        name="not-about-to-end",
+        description="No certificate ends within days. Unknown while it is being issued.",
+        severity="high",
+        remedy="Run an up inside its window: see 'Renew before certificates end' in operations.md",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
+        config={"days": {"type": "integer", "default": 7}},
+        types=["SelfSignedCert", "LocallySignedCert"],
+        check=_not_about_to_end,
+    ),
+    ResourceGuardrail(
+        name="nginx-insists",
+        description="nginx asks every client, with TLS 1.2 or later, anew each time. Unknown until "
+        "the certificates are issued.",
+        severity="critical",
+        remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
+        url="https://ssl-config.mozilla.org/#server=nginx",
+        types=[GROUP],
+        check=_strict_nginx,
+    ),
+]

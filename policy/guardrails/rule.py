@@ -1,0 +1,168 @@
+"""What a guardrail is, and how it looks at values that nobody knows yet.
+
+The engine skips a rule that touches an unknown value, and lets the deployment go on. So no check
+touches one: values are copied first, with UNKNOWN where nothing is known, and each check says what
+it makes of that. Policies get secrets in clear; no finding repeats a value that may be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pulumi_policy
+
+Severity = Literal["low", "medium", "high", "critical"]
+Config = Mapping[str, Any]
+Props = Mapping[str, Any]
+
+
+class _Unknown:
+    """Stands for a value that is known only after the deployment."""
+
+    def __repr__(self) -> str:
+        return "(unknown)"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+UNKNOWN = _Unknown()
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource, with plain values."""
+
+    type: str
+    name: str
+    props: Props
+    protected: bool = False
+
+
+ResourceCheck = Callable[[Resource, Config], Iterator[str]]
+StackCheck = Callable[[Sequence[Resource], Config], Iterator[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guardrail:
+    """A rule with its reason; each sentence that `check` yields is a finding."""
+
+    name: str
+    description: str
+    """What has to be so."""
+    severity: Severity
+    remedy: str
+    """What to do about a finding."""
+    url: str
+    """Why."""
+    advisory: bool = False
+    """Whether it only advises, unless configured otherwise."""
+    config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """JSON schema of what `policy/config/<environment>.json` may set, with defaults."""
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "description": self.description,
+            "severity": pulumi_policy.Severity(self.severity),
+            "remediation_steps": self.remedy,
+            "url": self.url,
+            "enforcement_level": pulumi_policy.EnforcementLevel.ADVISORY if self.advisory else None,
+            "config_schema": pulumi_policy.PolicyConfigSchema(
+                properties={key: dict(schema) for key, schema in self.config.items()}
+            ),
+        }
+
+    def settings(self, given: Config | None) -> dict[str, Any]:
+        """What is configured, with defaults for the rest."""
+        defaults = {key: schema.get("default") for key, schema in self.config.items()}
+        return {**defaults, **(given or {})}
+
+    def policy(self) -> pulumi_policy.Policy:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceGuardrail(Guardrail):
+    """Holds before a resource is created or changed: a finding stops the deployment."""
+
+    types: Sequence[str]
+    """What it looks at, as `containerinstance:ContainerGroup`; all resources if empty."""
+    check: ResourceCheck
+
+    def findings(self, resource: Resource, given: Config | None = None) -> list[str]:
+        """What is wrong, each with what to do about it."""
+        if self.types and not resource.type.endswith(tuple(self.types)):
+            return []
+        found = self.check(resource, self.settings(given))
+        return [f"{finding}. {self.remedy}" for finding in found]
+
+    def policy(self) -> pulumi_policy.Policy:
+        def validate(
+            args: pulumi_policy.ResourceValidationArgs, report: pulumi_policy.ReportViolation
+        ) -> None:
+            resource = Resource(
+                args.resource_type, args.name, known(args.props), bool(args.opts.protect)
+            )
+            for finding in self.findings(resource, known(args.get_config())):
+                report(finding, None)
+
+        return pulumi_policy.ResourceValidationPolicy(validate=validate, **self._common())
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackGuardrail(Guardrail):
+    """Holds between resources: looks when everything is there, and fails the deployment."""
+
+    check: StackCheck
+
+    def findings(self, resources: Sequence[Resource], given: Config | None = None) -> list[str]:
+        """What is wrong, each with what to do about it."""
+        return [
+            f"{finding}. {self.remedy}" for finding in self.check(resources, self.settings(given))
+        ]
+
+    def policy(self) -> pulumi_policy.Policy:
+        def validate(
+            args: pulumi_policy.StackValidationArgs, report: pulumi_policy.ReportViolation
+        ) -> None:
+            resources = [
+                Resource(r.resource_type, r.name, known(r.props), bool(r.opts.protect))
+                for r in args.resources
+            ]
+            for finding in self.findings(resources, known(args.get_config())):
+                report(finding, None)
+
+        return pulumi_policy.StackValidationPolicy(validate=validate, **self._common())
+
+
+def known(value: Any) -> Any:
+    """A copy of what is known; UNKNOWN stands for everything else."""
+    if isinstance(value, Mapping):
+        return {key: _at(value, key) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_at(value, index) for index in range(len(value))]
+    return value
+
+
+def _at(container: Any, key: Any) -> Any:
+    try:
+        return known(container[key])
+    except pulumi_policy.proxy.UnknownValueError:
+        return UNKNOWN
+
+
+def each(value: Any) -> list[Any]:
+    """The items of a list; none where there is no list, or nobody knows it."""
+    return list(value) if isinstance(value, list) else []
+
+
+def at(value: Any, *path: str) -> Any:
+    """What is under a path of keys; None where it ends early, UNKNOWN where nobody knows."""
+    for key in path:
+        if value is UNKNOWN:
+            return UNKNOWN
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -1,0 +1,145 @@
+"""Key material: where it may be, and where it must never be."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, each
+
+GROUP = "containerinstance:ContainerGroup"
+KEY = "PRIVATE KEY-----"
+
+
+def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
+    """Anywhere but in the keys themselves, what is signed with them, and a secret volume."""
+    if resource.type.startswith("tls:"):
+        return
+    for path, text in _texts(resource.props):
+        if path in config["except"] or ".secret." in path:
+            continue
+        if KEY in _decoded(text):
+            yield f"{resource.name}: there is a private key in {path}"
+
+
+def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{path}[{index}]")
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _decoded(text: str) -> str:
+    """The text, and what it is if it is base64."""
+    try:
+        return text + base64.b64decode(text, validate=True).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        return text
+
+
+def _ca_key_in_volume(group: Resource, _: Config) -> Iterator[str]:
+    files = volume_files(group)
+    authorities = {
+        _public(certificate.public_key())
+        for text in files.values()
+        for certificate in certificates(text)
+        if is_ca(certificate)
+    }
+    for name, text in files.items():
+        if KEY in text and _public_of_private(text) in authorities:
+            yield f"{name} in the volume is the private key of a CA"
+
+
+def _ca_as_server(group: Resource, _: Config) -> Iterator[str]:
+    for certificate in certificates(volume_files(group).get("server.crt", ""))[:1]:
+        if is_ca(certificate):
+            yield "the server shows a CA's certificate as its own"
+
+
+def volume_files(group: Resource) -> dict[str, str]:
+    """What is known of the files in a group's secret volumes."""
+    files = {}
+    for volume in each(group.props.get("volumes")):
+        secret = volume.get("secret")
+        for name, content in secret.items() if isinstance(secret, Mapping) else ():
+            if content is not UNKNOWN:
+                files[name] = base64.b64decode(content).decode(errors="replace")
+    return files
+
+
+def certificates(text: str) -> list[x509.Certificate]:
+    """All certificates in a PEM file; none if there is something else in it."""
+    try:
+        return x509.load_pem_x509_certificates(text.encode())
+    except ValueError:
+        return []
+
+
+def is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _public(key: Any) -> bytes:
+    encoded: bytes = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return encoded
+
+
+def _public_of_private(pem: str) -> bytes:
+    try:
+        key = serialization.load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError):
+        return b""
+    return _public(key.public_key())
+
+
+GUARDRAILS = [
+    ResourceGuardrail(
+        name="no-key-in-the-open",
+        description="No private key in an environment variable, a command, a tag or a name.",
+        severity="critical",
+        remedy="Keys belong into the state and, the server's, into the secret volume",
+        url="https://learn.microsoft.com/azure/container-instances/container-instances-environment-variables#secure-values",
+        config={
+            "except": {
+                "type": "array",
+                "items": {"type": "string"},
+                # A key that everybody can compute, to try nginx.conf with: nginx_example.py.
+                "default": ["build.args.EXAMPLE_VOLUME"],
+            }
+        },
+        types=[],
+        check=_in_the_open,
+    ),
+    ResourceGuardrail(
+        name="no-ca-key-in-volume",
+        description="No CA's private key is in a container. Unknown until the keys are there.",
+        severity="critical",
+        remedy="Give the sidecar the server's own key",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-8",
+        types=[GROUP],
+        check=_ca_key_in_volume,
+    ),
+    ResourceGuardrail(
+        name="server-is-no-ca",
+        description="The server's certificate is a leaf. Unknown until it is issued.",
+        severity="critical",
+        remedy="Issue a certificate for the server, signed by the CA",
+        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9",
+        types=[GROUP],
+        check=_ca_as_server,
+    ),
+]

@@ -1,0 +1,141 @@
+"""What holds between resources: seen when all of them are there, also before a change of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from cryptography import x509
+
+from policy.guardrails.rule import UNKNOWN, Config, Resource, StackGuardrail
+from policy.guardrails.secrets import GROUP, certificates, volume_files
+
+LEAF = "tls:index/locallySignedCert:LocallySignedCert"
+LISTED = re.compile(r'^\s*"([0-9A-F]+)" "([^"]+)";', re.MULTILINE)
+
+
+def _sidecars(resources: Sequence[Resource]) -> Iterator[dict[str, str]]:
+    """The volumes of groups whose files are known."""
+    for group in resources:
+        if group.type.endswith(GROUP):
+            files = volume_files(group)
+            if "nginx.conf" in files and "ca.crt" in files:
+                yield files
+
+
+def accepted(configuration: str) -> dict[str, str]:
+    """Serial number to client name, from the map that decides."""
+    listed = configuration.partition("$client_name {")[2].partition("}")[0]
+    return {serial.lstrip("0"): name for serial, name in LISTED.findall(listed)}
+
+
+def _clients(resources: Sequence[Resource]) -> dict[str, tuple[str, str]]:
+    """Serial number to name and certificate of the clients that the stack issues for."""
+    found = {}
+    for resource in resources:
+        name = re.fullmatch(r"client-(.+)@\d+-certificate", resource.name)
+        pem = resource.props.get("certPem")
+        if resource.type == LEAF and name and isinstance(pem, str):
+            for certificate in certificates(pem):
+                found[f"{certificate.serial_number:X}"] = (name[1], pem)
+    return found
+
+
+def _signed_by_trusted(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    issued = _clients(resources)
+    for files in _sidecars(resources):
+        trusted = certificates(files["ca.crt"])
+        for serial, name in accepted(files["nginx.conf"]).items():
+            if serial not in issued:
+                continue  # renewed, and let in until it ends
+            (leaf,) = certificates(issued[serial][1])
+            if not any(_issued_by(leaf, ca) for ca in trusted):
+                yield f"{name}'s certificate is on the list, and no trusted CA signed it"
+
+
+def _issued_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(ca)
+    except Exception:  # it raises several that have nothing in common
+        return False
+    return True
+
+
+def _one_ca(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    for files in _sidecars(resources):
+        roots = [ca for ca in certificates(files["ca.crt"]) if ca.issuer == ca.subject]
+        if len(roots) > 1:
+            yield f"{len(roots)} CAs are trusted: a replacement is under way"
+
+
+def _known_clients(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    names = {name for name, _ in _clients(resources).values()}
+    for files in _sidecars(resources):
+        for name in sorted(set(accepted(files["nginx.conf"]).values()) - names):
+            yield f"{name} is let in, and the stack has no such client"
+
+
+def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    for name, pem in _clients(resources).values():
+        (leaf,) = certificates(pem)
+        life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
+        if life < timedelta(days=config["days"]):
+            yield f"{name}'s certificate is valid for {life.days} days"
+
+
+def _diagnostics(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    groups = [r for r in resources if r.type.endswith(GROUP)]
+    settings = [r for r in resources if r.type.endswith("DiagnosticSetting")]
+    covered = [
+        s.props.get("resourceUri") for s in settings if s.props.get("workspaceId") is not None
+    ]
+    if groups and UNKNOWN not in covered and len(covered) < len(groups):
+        yield "the container group's logs go nowhere"
+
+
+CERTIFICATES = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
+GUARDRAILS = [
+    StackGuardrail(
+        name="accepted-are-signed-by-trusted",
+        description="Every certificate on the list is signed by a CA that is trusted.",
+        severity="high",
+        remedy="Follow 'Replace the CA' in docs/operations.md, a step at a time",
+        url=CERTIFICATES,
+        check=_signed_by_trusted,
+    ),
+    StackGuardrail(
+        name="no-ca-left-over",
+        description="One CA is trusted. Advisory: more are, while one is replaced.",
+        advisory=True,
+        severity="low",
+        remedy="Finish with the last step of 'Replace the CA' in docs/operations.md",
+        url=CERTIFICATES,
+        check=_one_ca,
+    ),
+    StackGuardrail(
+        name="accepted-are-clients",
+        description="Every serial number on the list belongs to a client of the stack.",
+        severity="critical",
+        remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
+        url=CERTIFICATES,
+        check=_known_clients,
+    ),
+    StackGuardrail(
+        name="clients-can-keep-up",
+        description="A client's certificate lasts long enough to hand out the next one.",
+        severity="medium",
+        remedy="Raise certificates.validityDays.client",
+        url=CERTIFICATES,
+        config={"days": {"type": "integer", "default": 30}},
+        check=_long_enough,
+    ),
+    StackGuardrail(
+        name="logs-are-kept",
+        description="Every container group has a diagnostic setting.",
+        severity="medium",
+        remedy="Keep the diagnostic setting beside the group",
+        url="https://learn.microsoft.com/azure/azure-monitor/essentials/diagnostic-settings",
+        check=_diagnostics,
+    ),
+]

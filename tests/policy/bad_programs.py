@@ -1,0 +1,286 @@
+"""Thirty programs with one defect each, many of them from recipes that people follow."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+GROUP = "azure-native:containerinstance:ContainerGroup"
+REGISTRY = "azure-native:containerregistry:Registry"
+ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+KEY = "tls:index/privateKey:PrivateKey"
+LEAF = "tls:index/locallySignedCert:LocallySignedCert"
+CA = "tls:index/selfSignedCert:SelfSignedCert"
+CONTRIBUTOR = (
+    "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+)
+ANY_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
+
+Edit = Callable[[dict[str, Any], pulumi.ResourceOptions], None]
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A program with a defect, and the guardrail that has to stop it."""
+
+    guardrail: str
+    words: str
+    """In what the user sees."""
+    type: str = ""
+    edit: Edit | None = None
+    config: dict[str, Any] = field(default_factory=dict)
+    environment: str = "dev"
+
+
+def put(**values: Any) -> Edit:
+    return lambda props, _: props.update(values)
+
+
+def container(index: int, **values: Any) -> Edit:
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        for name, value in values.items():
+            setattr(props["containers"][index], name, value)
+
+    return edit
+
+
+def address(**values: Any) -> Edit:
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        for name, value in values.items():
+            setattr(props["ip_address"], name, value)
+
+    return edit
+
+
+def credential(**values: Any) -> Edit:
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        for name, value in values.items():
+            setattr(props["image_registry_credentials"][0], name, value)
+
+    return edit
+
+
+def file(name: str, change: Callable[[str], str]) -> Edit:
+    """Another content of a file in the volume."""
+
+    def again(content: str) -> str:
+        text = base64.b64decode(content).decode()
+        return base64.b64encode(change(text).encode()).decode()
+
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        secret = props["volumes"][0].secret
+        secret[name] = pulumi.Output.from_input(secret[name]).apply(again)
+
+    return edit
+
+
+def in_nginx(old: str, new: str) -> Edit:
+    def change(text: str) -> str:
+        assert old in text
+        return text.replace(old, new)
+
+    return file("nginx.conf", change)
+
+
+def ca_certificate_as_server(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+    secret = props["volumes"][0].secret
+    secret["server.crt"] = secret["ca.crt"]
+
+
+def unprotected(_: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+    opts.protect = False
+
+
+def without_tag(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+    props["tags"] = {k: v for k, v in props["tags"].items() if k != "owner"}
+
+
+PROD = "prod"
+BAD: dict[str, Bad] = {
+    "registry with an admin user": Bad(
+        "registry-without-admin-user", "admin user is on", REGISTRY, put(admin_user_enabled=True)
+    ),
+    "registry for everybody": Bad(
+        "registry-without-anonymous-pull",
+        "everybody may pull",
+        REGISTRY,
+        put(anonymous_pull_enabled=True, sku={"name": "Standard"}),
+    ),
+    "model image by tag": Bad(
+        "images-by-digest", "has no digest", GROUP, container(0, image="registry/model:latest")
+    ),
+    "nginx from Docker Hub": Bad(
+        "images-from-own-registry",
+        "from another registry",
+        GROUP,
+        container(1, image=f"docker.io/library/nginx@sha256:{'0' * 64}"),
+    ),
+    "pull with a password": Bad(
+        "images-pulled-by-identity",
+        "with a password",
+        GROUP,
+        credential(username="admin", password="secret"),  # noqa: S106  a defect on purpose
+    ),
+    "key in an environment variable": Bad(
+        "no-key-in-the-open",
+        "private key in containers[0].environmentVariables[0].value",
+        GROUP,
+        container(0, environment_variables=[{"name": "KEY", "value": ANY_KEY}]),
+    ),
+    "key in an environment variable, encoded": Bad(
+        "no-key-in-the-open",
+        "private key in containers[0]",
+        GROUP,
+        container(
+            0,
+            environment_variables=[
+                {"name": "KEY", "value": base64.b64encode(ANY_KEY.encode()).decode()}
+            ],
+        ),
+    ),
+    "key in a command": Bad(
+        "no-key-in-the-open",
+        "private key in containers[0].command[2]",
+        GROUP,
+        container(0, command=["sh", "-c", f"echo '{ANY_KEY}' > key; serve"]),
+    ),
+    "key in a tag": Bad(
+        "no-key-in-the-open", "private key in tags.note", GROUP, put(tags={"note": ANY_KEY})
+    ),
+    "CA's certificate as the server's": Bad(
+        "server-is-no-ca", "a CA's certificate as its own", GROUP, ca_certificate_as_server
+    ),
+    "model's port public as well": Bad(
+        "one-public-port",
+        "ports 443, 8501 are public",
+        GROUP,
+        address(ports=[{"port": 443, "protocol": "TCP"}, {"port": 8501, "protocol": "TCP"}]),
+    ),
+    "health port public": Bad(
+        "one-public-port",
+        "port 8502 is for the platform's probes",
+        GROUP,
+        address(ports=[{"port": 8502, "protocol": "TCP"}]),
+    ),
+    "name with a hash": Bad(
+        "dns-name-in-certificate",
+        "scope is TenantReuse",
+        GROUP,
+        address(auto_generated_domain_name_label_scope="TenantReuse"),
+    ),
+    "no name": Bad("dns-name-in-certificate", "no DNS name", GROUP, address(dns_name_label=None)),
+    "no liveness probe": Bad(
+        "probes-everywhere", "no livenessProbe", GROUP, container(0, liveness_probe=None)
+    ),
+    "no readiness probe": Bad(
+        "probes-everywhere", "no readinessProbe", GROUP, container(1, readiness_probe=None)
+    ),
+    "more CPU than there is": Bad(
+        "within-budget",
+        "ask for 4.5 CPU; this environment has 2",
+        config={"resources": {"model": {"cpu": 4, "memoryInGB": 1.5}}},
+    ),
+    "more memory than there is": Bad(
+        "within-budget",
+        "GB; this environment has 4",
+        config={"resources": {"model": {"cpu": 1, "memoryInGB": 8}}},
+    ),
+    "volume over /etc/nginx": Bad(
+        "volume-beside-etc-nginx",
+        "hides what is in /etc/nginx",
+        GROUP,
+        container(1, volume_mounts=[{"name": "nginx-sidecar", "mountPath": "/etc/nginx"}]),
+    ),
+    "Contributor for the identity": Bad(
+        "pull-and-nothing-else",
+        "another than AcrPull",
+        ASSIGNMENT,
+        put(role_definition_id=CONTRIBUTOR),
+    ),
+    "a role for the whole subscription": Bad(
+        "pull-and-nothing-else",
+        "more than one registry",
+        ASSIGNMENT,
+        put(scope="/subscriptions/00000000-0000-0000-0000-000000000000"),
+    ),
+    "keys on no curve": Bad(
+        "strong-keys", "which handshakes do not take", KEY, put(ecdsa_curve="P224")
+    ),
+    "RSA keys of 1024 bits": Bad(
+        "strong-keys", "RSA key of 1024 bits", KEY, put(algorithm="RSA", rsa_bits=1024)
+    ),
+    "leaf for server and client": Bad(
+        "leaf-for-one-purpose",
+        "good for server_auth, client_auth",
+        LEAF,
+        put(allowed_uses=["digital_signature", "server_auth", "client_auth"]),
+    ),
+    "leaf for anything": Bad(
+        "leaf-for-one-purpose",
+        "good for anything",
+        LEAF,
+        put(allowed_uses=["digital_signature"]),
+    ),
+    "CA that is none": Bad("ca-only-signs", "is no CA", CA, put(is_ca_certificate=False)),
+    "certificate for ten years": Bad(
+        "validity-within-limits", "valid for 3650 days", LEAF, put(validity_period_hours=87600)
+    ),
+    "certificate that nobody renews": Bad(
+        "validity-within-limits", "renewed only after its end", LEAF, put(early_renewal_hours=0)
+    ),
+    "old versions of TLS": Bad(
+        "nginx-insists",
+        "nginx.conf allows TLSv1",
+        GROUP,
+        in_nginx("ssl_protocols TLSv1.2", "ssl_protocols TLSv1 TLSv1.2"),
+    ),
+    "certificate optional": Bad(
+        "nginx-insists",
+        "does not insist on a client certificate",
+        GROUP,
+        in_nginx("ssl_verify_client on", "ssl_verify_client optional"),
+    ),
+    "sessions that outlive a revocation": Bad(
+        "nginx-insists",
+        "gives out session tickets",
+        GROUP,
+        in_nginx("ssl_session_tickets off", "ssl_session_tickets on"),
+    ),
+    "a stranger on the list": Bad(
+        "accepted-are-clients",
+        "mallory is let in",
+        GROUP,
+        in_nginx(
+            '$client_name {\n        default "";',
+            '$client_name {\n        default "";\n        "AB" "mallory";',
+        ),
+    ),
+    "certificates too short to hand out": Bad(
+        "clients-can-keep-up",
+        "valid for 20 days",
+        config={
+            "certificates": {
+                "validityDays": {"ca": 365, "server": 90, "client": 20},
+                "renewBeforeDays": {"client": 10},
+                "clockSkewMinutes": 0,
+            }
+        },
+    ),
+    "plain HTTP": Bad("tls-required", "without TLS", config={"tls": "none"}, environment="test"),
+    "production in the wrong place": Bad(
+        "allowed-locations",
+        "is in eastus",
+        config={"azure-native:location": "eastus"},
+        environment=PROD,
+    ),
+    "nobody's resources": Bad(
+        "tags", "without the tag owner", GROUP, without_tag, environment=PROD
+    ),
+    "registry without protection": Bad(
+        "protected-against-deletion", "deleted by a slip", REGISTRY, unprotected, environment=PROD
+    ),
+}
