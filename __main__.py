@@ -94,6 +94,7 @@ if cfg.tls == "mtls":
             server_certificate_pem=pki.server_certificate_pem,
             server_private_key_pem=pki.server.private_key_pem,
             trust_bundle_pem=trust_bundle,
+            verify_depth=cfg.certificates.longest_chain,
             accepted=pki.records.apply(continuity.accepted),
             revoked=pki.records.apply(continuity.revoked),
             limits=[ClientLimits(**c.model_dump(exclude={"generations"})) for c in cfg.clients],

@@ -171,7 +171,8 @@ def check_expiry(record: Record, gate: ExpiryGate, now: datetime) -> Record:
 
 def _ends(record: Record) -> str:
     days, when = record["daysLeft"], record["notAfter"]
-    ends = f"ended on {when}" if days < 0 else f"ends in {days} days, on {when}"
+    left = "1 day" if days == 1 else f"{days} days"
+    ends = f"ended on {when}" if days < 0 else f"ends in {left}, on {when}"
     remedy = (
         f"It is not due before {record['renewsFrom']}; to renew it now, raise "
         f"certificates.renewBeforeDays.{record['role']}"

@@ -129,7 +129,7 @@ def certificates(
                 "serialNumber": serial_number(str(anchor.certificate.serial_number)),
                 "publicKeySha256": anchor.public_key_sha256,
                 "notBefore": _rfc3339(anchor.certificate.not_valid_before_utc),
-                "notAfter": _rfc3339(anchor.certificate.not_valid_after_utc),
+                "notAfter": _rfc3339(anchor.not_valid_after),
                 "renewsFrom": None,
             }
             for anchor in certs.anchors

@@ -21,6 +21,7 @@ VARIABLES = {
     "endpoint_port": 18443,
     "health_port": 18502,
     "server_names": ["localhost", "model.example.com"],
+    "verify_depth": 0,
     "accepted": {"0A": "everything", "0B": "limited"},
     "revoked": {"0C": "revoked"},
     "limits": [

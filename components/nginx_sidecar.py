@@ -55,6 +55,8 @@ class NginxSidecarArgs:
     server_private_key_pem: pulumi.Input[str]
     trust_bundle_pem: pulumi.Input[str]
     """The CA certificates a client certificate may be signed by."""
+    verify_depth: int = 0
+    """How many CAs may stand between a client's certificate and a root in the bundle."""
     accepted: pulumi.Input[Mapping[str, str]]
     """Serial number to the name of the client that is let in with it."""
     revoked: pulumi.Input[Mapping[str, str]]
@@ -87,6 +89,7 @@ class NginxSidecar(pulumi.ComponentResource):
                     "endpoint_port": args.endpoint_port,
                     "health_port": args.health_port,
                     "server_names": values["server_names"],
+                    "verify_depth": args.verify_depth,
                     "accepted": values["accepted"],
                     "revoked": values["revoked"],
                     "limits": args.limits,
@@ -160,7 +163,7 @@ def render(variables: Mapping[str, object]) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings.py
+        autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings/
     )
     environment.filters["regex_escape"] = re.escape
     return environment.from_string(TEMPLATE.read_text()).render(variables)

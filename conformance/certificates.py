@@ -108,9 +108,8 @@ def below_unsent(endpoint: Endpoint) -> Outcome:
     return predicted(endpoint, shown(forged(below, serial=alices_serial(endpoint))))
 
 
-@case("CERT-12", "from a CA below the stack's, which is sent", "403", needs=("authority",))
+@case("CERT-12", "from a CA below the stack's, which is sent", "400", needs=("authority",))
 def below_sent(endpoint: Endpoint) -> Outcome:
-    """The chain holds; what is left is the list."""
     below = forged(endpoint.authority, common_name="CA below", is_ca=True)
     return predicted(endpoint, shown(forged(below), below.certificate))
 

@@ -108,7 +108,7 @@ class LocalStack:
             keys += ["endpointPort", "healthPort"]
         for key in keys:
             port = self.config[key]
-            # Whether it is a port at all is for settings.py to say.
+            # Whether it is a port at all is for settings/ to say.
             if isinstance(port, int) and 0 < port < 65536:
                 require_free_port(port, key)
 

@@ -95,6 +95,11 @@ class Anchor:
         return str(names[0].value) if names else str(subject.rfc4514_string())
 
     @property
+    def not_valid_after(self) -> datetime:
+        """When the first certificate of the chain ends, and with it the chain."""
+        return min(certificate.not_valid_after_utc for certificate in self.chain)
+
+    @property
     def public_key_sha256(self) -> str:
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  as above
 
@@ -217,8 +222,7 @@ class Authority(Section):
 
     def require_outliving(self, leaf_days: int, key: str) -> None:
         """Refuse leaves that would be valid for longer than their CA."""
-        end = min(c.not_valid_after_utc for c in self.anchor.chain)
-        left = end - datetime.now(UTC)
+        left = self.anchor.not_valid_after - datetime.now(UTC)
         if left < timedelta(days=leaf_days):
             raise refusal(
                 key,

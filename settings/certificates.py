@@ -117,6 +117,11 @@ class Certificates(Section):
         pems = [self.authority.certificate_pem] if self.authority else []
         return [Anchor(pem) for pem in (*pems, *self.also_trust)]
 
+    @property
+    def longest_chain(self) -> int:
+        """How many CAs stand between a client's certificate and a root that is trusted."""
+        return max((len(anchor.chain_pem) - 1 for anchor in self.anchors), default=0)
+
     def renew_before(self, role: Role) -> int:
         """Days before its end from which the next `up` replaces a certificate of this role."""
         given: int | None = getattr(self.renew_before_days, role)
@@ -176,6 +181,25 @@ class Certificates(Section):
                 f"at most certificates.expiry.warnDays = {gate.warn_days}",
                 f"pulumi config set --path certificates.expiry.failDays {gate.warn_days}",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _windows_open_before_the_gate_closes(self) -> Self:
+        """Else a preview would fail of what no `up` may renew yet."""
+        fail = self.expiry.fail_days
+        for role in ("server", "client") if self.authority else ROLES:
+            if (window := self.renew_before(role)) <= fail:
+                key = f"certificates.renewBeforeDays.{role}"
+                room = self.validity(role) - 1
+                raise refusal(
+                    key,
+                    window,
+                    f"more than certificates.expiry.failDays = {fail}: an up has to renew before "
+                    "previews fail",
+                    f"pulumi config set --path {key} {fail + 1}"
+                    if fail < room
+                    else f"pulumi config set --path certificates.expiry.failDays {window - 1}",
+                )
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ from cryptography import x509
 
 from conformance.years import aged, renamed
 from localcloud.stack import LocalStack, plain
-from tests.engine.engine import Operations, failing_up, preview, recorded, up
+from tests.engine.brought import brought
+from tests.engine.engine import Operations, failing_preview, preview, recorded, up
 
 RESTARTED: Operations = {"endpoint-group": "update"}
 ALICE = {"name": "alice"}
@@ -217,13 +218,14 @@ def test_what_ends_soon_is_no_error_where_this_up_renews_it(
 def test_what_ends_soon_and_is_not_renewed_is_a_warning_and_then_an_error(
     deployed_dev: Path,
 ) -> None:
-    late = {"renewBeforeDays": {"server": 3}}
-    with recorded(deployed_dev, config={"certificates": certificates(**late)}) as local:
-        up(local)
-        aged(local, "server-certificate", days_left=20.5)
-        assert any("server demo ends in 20 days" in w for w in preview(local).warnings)
-        aged(local, "server-certificate", days_left=6.5)
-        errors = failing_up(local)
+    early = certificates(expiry={"warnDays": 80, "failDays": 29})
+    with recorded(deployed_dev, config={"certificates": early}) as local:
+        aged(local, "server-certificate", days_left=40.5)
+        assert any("server demo ends in 40 days" in w for w in preview(local).warnings)
+    theirs = brought("Theirs", days=25.5)
+    too_late = certificates(expiry=early["expiry"], alsoTrust=[theirs.pem])
+    with recorded(deployed_dev, config={"certificates": too_late}) as local:
+        errors = failing_preview(local)
 
-    assert "The certificate of server demo ends in 6 days" in errors
-    assert "raise certificates.renewBeforeDays.server" in errors
+    assert "The certificate of ca Theirs ends in 25 days" in errors
+    assert "The CA is yours" in errors

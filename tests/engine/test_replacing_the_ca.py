@@ -7,18 +7,15 @@ Trust the new one, let it sign, stop trusting the old one: each a line in the st
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from localcloud.stack import LocalStack, plain
+from tests.engine.brought import brought, secrets
 from tests.engine.engine import failing_preview, failing_up, preview, recorded, up
 
 VALIDITY = {"ca": 365, "server": 90, "client": 90}
@@ -170,48 +167,6 @@ def test_in_production_the_ca_that_signs_is_protected_and_the_old_one_can_go(
         with recorded(tmp_path, "prod", config=certificates(ca=step)) as local:
             up(local)
             assert protected(local) == {"ca@2-key"}
-
-
-@dataclass(frozen=True)
-class Brought:
-    """A CA of the user's own."""
-
-    pem: str
-    key_pem: str
-
-    @property
-    def public(self) -> dict[str, str]:
-        """What of it stands in the stack file for everybody to read."""
-        return {"certificatePem": self.pem}
-
-
-def secrets(ca: Brought | None) -> dict[str, str]:
-    return {"certificates.authority.privateKeyPem": ca.key_pem} if ca else {}
-
-
-def brought(name: str) -> Brought:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1000))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    return Brought(
-        certificate.public_bytes(pem).decode(),
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        ).decode(),
-    )
 
 
 def test_a_ca_of_ones_own_takes_over_in_the_same_steps_and_another_after_it(

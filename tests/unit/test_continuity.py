@@ -50,7 +50,7 @@ def test_a_renewed_certificate_stays_accepted_beside_the_new_one_while_the_key_i
 
     assert standing(renewed) == ({"A2": "alice", "A1": "alice"}, {})
     (old,) = (r for r in renewed if r["serialNumber"] == "A1")
-    assert (old["status"], old["daysLeft"]) == ("accepted", 100)
+    assert (old["status"], old["daysLeft"]) == ("renewed", 100)
 
 
 def test_a_certificate_that_was_renewed_twice_is_accepted_until_it_ends() -> None:

@@ -288,8 +288,8 @@ def test_a_certificate_that_a_client_still_holds_is_let_in_after_its_renewal() -
     assert map_of(configuration(deployment), "$revoked_client") == {"default": ""}
     carried = deployment.exports["certificates"][-2:]
     assert [(r["serialNumber"], r["status"]) for r in carried] == [
-        ("02", "accepted"),
-        ("03", "accepted"),
+        ("02", "renewed"),
+        ("03", "renewed"),
     ]
 
 

@@ -22,6 +22,7 @@ VARIABLES: dict[str, Any] = {
     "endpoint_port": 443,
     "health_port": 8502,
     "server_names": ["model.example.com"],
+    "verify_depth": 0,
     "accepted": {"0A": "alice"},
     "revoked": {"0B": "bob"},
     "limits": [],
@@ -56,7 +57,7 @@ def test_every_server_block_on_the_public_port_insists_on_a_certificate_or_close
 
     assert only(ours, "listen") == [str(endpoint_port), "ssl"]
     assert only(ours, "ssl_verify_client") == ["on"]
-    assert only(ours, "ssl_verify_depth") == ["1"]
+    assert only(ours, "ssl_verify_depth") == ["0"]
     assert only(other, "listen") == [str(endpoint_port), "ssl", "default_server"]
     assert only(other, "ssl_reject_handshake") == ["on"]
     # Without it a client with our name as SNI and another Host would get the default page.

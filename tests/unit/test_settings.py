@@ -95,7 +95,10 @@ def test_production_differs_from_development_where_it_matters() -> None:
 
 def test_numbers_may_be_given_as_text_because_that_is_how_pulumi_config_set_leaves_them() -> None:
     sizes = {"model": {"cpu": "2", "memoryInGB": "1.5"}}
-    days = {"validityDays": {"ca": "20", "server": "5", "client": "4"}}
+    days = {
+        "validityDays": {"ca": "20", "server": "5", "client": "4"},
+        "expiry": {"failDays": "0"},
+    }
     loaded = load("dev", {"resources": sizes, "certificates": days, "endpointPort": "8443"})
 
     assert loaded.resources.model == settings.ContainerResources(cpu=2, memoryInGB=1.5)
@@ -112,7 +115,10 @@ LIMITS: dict[str, dict[str, Any]] = {
     "the longest client name": {"clients": [{"name": "a" * 64}]},
     "a client name of all that is allowed": {"clients": [{"name": "a.b_c-9"}]},
     "the shortest validity": {
-        "certificates": {"validityDays": {"ca": 6, "server": 2, "client": 2}}
+        "certificates": {
+            "validityDays": {"ca": 6, "server": 2, "client": 2},
+            "expiry": {"failDays": 0},
+        }
     },
     "leaves as long as the CA's window": {
         "certificates": {
@@ -121,11 +127,16 @@ LIMITS: dict[str, dict[str, Any]] = {
         }
     },
     "a century": {"certificates": {"validityDays": {"ca": 36500}}},
-    "the narrowest windows": {"certificates": {"renewBeforeDays": {"server": 1, "client": 1}}},
+    "the narrowest windows": {
+        "certificates": {
+            "renewBeforeDays": {"server": 1, "client": 1},
+            "expiry": {"failDays": 0},
+        }
+    },
     "another generation of the server": {"certificates": {"serverGeneration": 1_000_000}},
     "no gate": {"certificates": {"expiry": {"warnDays": 0, "failDays": 0}}},
     "a gate that only fails": {"certificates": {"expiry": {"warnDays": 7, "failDays": 7}}},
-    "the widest gate": {"certificates": {"expiry": {"warnDays": 3650, "failDays": 3650}}},
+    "the widest gate": {"certificates": {"expiry": {"warnDays": 3650, "failDays": 120}}},
     "clocks that are an hour behind": {"certificates": {"clockSkewMinutes": 60}},
     "a CA that is not the first": {"certificates": {"ca": {"trusted": [7]}}},
     "the first of two CAs signs": {"certificates": {"ca": {"trusted": [1, 2], "issuing": 1}}},

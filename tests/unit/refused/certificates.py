@@ -58,6 +58,14 @@ def too_wide(role: str, value: int, validity_days: int) -> str:
     return wrong(key, value, allowed, put(key, max(1, validity_days // 3)))
 
 
+def too_late(role: str, window: int, fail: int, typed: str) -> Case:
+    given = certificates(renewBeforeDays={role: window}, expiry={"failDays": fail})
+    allowed = (
+        f"more than certificates.expiry.failDays = {fail}: an up has to renew before previews fail"
+    )
+    return given, [wrong(f"certificates.renewBeforeDays.{role}", window, allowed, typed)]
+
+
 def ca(given: dict[str, Any], key: str, value: object, allowed: str, typed: str) -> Case:
     return certificates(ca=given), [wrong(f"certificates.ca.{key}", value, allowed, typed)]
 
@@ -77,6 +85,12 @@ NUMBERS: dict[str, tuple[str, object, tuple[object, ...]]] = {
     "keyAlgorithm": (ALGORITHM, "ECDSA-P256", ("ECDSA-P521", "RSA-1024", "ecdsa-p256", 256)),
 }
 CASES: Cases = {
+    "a client's window as narrow as the gate": too_late(
+        "client", 7, 7, put("certificates.renewBeforeDays.client", 8)
+    ),
+    "the server's window narrower than the gate": too_late(
+        "server", 3, 20, put("certificates.renewBeforeDays.server", 21)
+    ),
     **{
         f"{key} {json.dumps(value)}": one(key, value, allowed, good)
         for key, (allowed, good, values) in NUMBERS.items()
