@@ -69,7 +69,7 @@ test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
 test-engine: tools curl ## The program under the real Pulumi engine
 	@$(PYTEST) tests/engine $(ARGS)
 
-test-sidecar: tools ## Real handshakes with the deployed endpoint
+test-sidecar: tools snippet-tools ## Real handshakes with the deployed endpoint
 	@$(PYTEST) tests/sidecar $(ARGS)
 
 test-clients: tools curl snippet-tools ## Bundles, and every sample in them against the endpoint

@@ -21,7 +21,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -77,10 +77,6 @@ def self_signed(folder: Path, name: x509.Name) -> Identity:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = _builder(name, name, key.public_key(), timedelta(0), timedelta(days=1))
     return write_identity(folder, builder.sign(key, hashes.SHA256()), key)
-
-
-def rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def write_identity(

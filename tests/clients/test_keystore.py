@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 import termios
@@ -170,6 +171,12 @@ def test_a_terminal_is_asked_twice_and_shows_nothing(
     assert (tmp_path / "a/client.p12").exists() is (code == 0)
 
 
+def as_a_person() -> None:
+    """With a terminal, and a Ctrl-C that counts: what runs in the background may ignore it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def at_a_terminal(answers: list[str], *arguments: str) -> tuple[int, str]:
     """Run the command line as a person does; returns its exit code and what was on the screen."""
     ours, theirs = pty.openpty()
@@ -180,7 +187,7 @@ def at_a_terminal(answers: list[str], *arguments: str) -> tuple[int, str]:
         stderr=theirs,
         cwd=PROJECT,
         start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  only an ioctl
+        preexec_fn=as_a_person,  # noqa: PLW1509  two system calls
     )
     os.close(theirs)
     shown, asked = "", 0
