@@ -141,7 +141,9 @@ class NginxSidecar(pulumi.ComponentResource):
                 requests=aci.ResourceRequestsArgs(cpu=args.cpu, memory_in_gb=args.memory_in_gb)
             ),
         )
-        self.register_outputs({"configuration": self.configuration})
+        self.register_outputs(
+            {"configuration": self.configuration, "trustBundlePem": args.trust_bundle_pem}
+        )
 
 
 def connections_per_client(memory_in_gb: float, max_request_body_in_mb: int) -> int:

@@ -9,19 +9,19 @@ from datetime import timedelta
 from cryptography import x509
 
 from policy.guardrails.rule import UNKNOWN, Config, Resource, StackGuardrail
-from policy.guardrails.secrets import GROUP, certificates, volume_files
+from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
 LISTED = re.compile(r'^\s*"([0-9A-F]+)" "([^"]+)";', re.MULTILINE)
 
 
-def _sidecars(resources: Sequence[Resource]) -> Iterator[dict[str, str]]:
-    """The volumes of groups whose files are known."""
-    for group in resources:
-        if group.type.endswith(GROUP):
-            files = volume_files(group)
-            if "nginx.conf" in files and "ca.crt" in files:
-                yield files
+def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
+    """What sidecars are told, and whom they trust. Not from the group: Azure returns no secrets."""
+    for sidecar in resources:
+        if sidecar.type == "mtls-model-endpoint:index:NginxSidecar":
+            told = sidecar.props.get("configuration"), sidecar.props.get("trustBundlePem")
+            if isinstance(told[0], str) and isinstance(told[1], str):
+                yield told[0], told[1]
 
 
 def accepted(configuration: str) -> dict[str, str]:
@@ -44,9 +44,9 @@ def _clients(resources: Sequence[Resource]) -> dict[str, tuple[str, str]]:
 
 def _signed_by_trusted(resources: Sequence[Resource], _: Config) -> Iterator[str]:
     issued = _clients(resources)
-    for files in _sidecars(resources):
-        trusted = certificates(files["ca.crt"])
-        for serial, name in accepted(files["nginx.conf"]).items():
+    for configuration, bundle in _sidecars(resources):
+        trusted = certificates(bundle)
+        for serial, name in accepted(configuration).items():
             if serial not in issued:
                 continue  # renewed, and let in until it ends
             (leaf,) = certificates(issued[serial][1])
@@ -62,17 +62,17 @@ def _issued_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
     return True
 
 
-def _one_ca(resources: Sequence[Resource], _: Config) -> Iterator[str]:
-    for files in _sidecars(resources):
-        roots = [ca for ca in certificates(files["ca.crt"]) if ca.issuer == ca.subject]
+def _one_ca(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    for _, bundle in _sidecars(resources):
+        roots = [ca for ca in certificates(bundle) if ca.issuer == ca.subject]
         if len(roots) > 1:
             yield f"{len(roots)} CAs are trusted: a replacement is under way"
 
 
-def _known_clients(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+def _known_clients(resources: Sequence[Resource], config: Config) -> Iterator[str]:
     names = {name for name, _ in _clients(resources).values()}
-    for files in _sidecars(resources):
-        for name in sorted(set(accepted(files["nginx.conf"]).values()) - names):
+    for configuration, _ in _sidecars(resources):
+        for name in sorted(set(accepted(configuration).values()) - names):
             yield f"{name} is let in, and the stack has no such client"
 
 

@@ -34,6 +34,8 @@ class Bad:
     edit: Edit | None = None
     config: dict[str, Any] = field(default_factory=dict)
     environment: str = "dev"
+    patches: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    """Functions of the program that do something else."""
 
 
 def put(**values: Any) -> Edit:
@@ -97,6 +99,11 @@ def unprotected(_: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
 
 def without_tag(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
     props["tags"] = {k: v for k, v in props["tags"].items() if k != "owner"}
+
+
+def with_mallory(records: Any) -> dict[str, str]:
+    listed = {r["serialNumber"]: r["name"] for r in records if r["role"] == "client"}
+    return {**listed, "AB": "mallory"}
 
 
 PROD = "prod"
@@ -251,13 +258,7 @@ BAD: dict[str, Bad] = {
         in_nginx("ssl_session_tickets off", "ssl_session_tickets on"),
     ),
     "a stranger on the list": Bad(
-        "accepted-are-clients",
-        "mallory is let in",
-        GROUP,
-        in_nginx(
-            '$client_name {\n        default "";',
-            '$client_name {\n        default "";\n        "AB" "mallory";',
-        ),
+        "accepted-are-clients", "mallory is let in", patches={"continuity.accepted": with_mallory}
     ),
     "certificates too short to hand out": Bad(
         "clients-can-keep-up",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pulumi
 import pytest
@@ -45,7 +47,15 @@ def bad_program(bad: Bad) -> Callable[[], None]:
         if type_ == bad.type and bad.edit:
             bad.edit(props, opts)
 
-    return changing(change) if bad.edit else program
+    run = changing(change) if bad.edit else program
+
+    def patched() -> None:
+        with ExitStack() as stack:
+            for name, function in bad.patches.items():
+                stack.enter_context(mock.patch(name, function))
+            run()
+
+    return patched
 
 
 @pytest.mark.parametrize("name", BAD)
