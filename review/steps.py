@@ -23,7 +23,7 @@ _STACK = "pulumi:pulumi:Stack"
 _NOT_SHOWN = (_STACK, "pulumi:providers:", f"{PROJECT_NAME}:index:")
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
 _PARTS_OF_A_REPLACEMENT = ("create-replacement", "delete-replaced", "discard-replaced")
-MAKE_ONE = "make it with `pulumi preview --json`"
+MAKE_ONE = "make it with `pulumi preview --json --show-sames`"
 
 
 @dataclass(frozen=True)
@@ -186,9 +186,7 @@ def from_events(events: Iterable[Mapping[str, Any]], title: str, refused: str = 
             if raw.get("op") not in _PARTS_OF_A_REPLACEMENT:
                 renamed = {"oldState": "old", "newState": "new", "diffReasons": "diffs"}
                 steps.append(_step(raw | {to: raw.get(at) for to, at in renamed.items()}, title))
-    return _checked(
-        steps, title, config=config, policies=policy_findings(events), refused=refused
-    )
+    return _checked(steps, title, config=config, policies=policy_findings(events), refused=refused)
 
 
 def policy_findings(events: Iterable[Mapping[str, Any]]) -> tuple[PolicyFinding, ...] | None:
@@ -227,7 +225,9 @@ def errors(events: Iterable[Mapping[str, Any]]) -> list[str]:
 def _plain(text: str) -> str:
     """Without the engine's marks for colours and the SDK's words around an error."""
     text = re.sub(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m", "", text)
-    return re.sub(r"^an unhandled error occurred: |Exception calling application: ", "", text).strip()
+    return re.sub(
+        r"^an unhandled error occurred: |Exception calling application: ", "", text
+    ).strip()
 
 
 def _lines(text: str, title: str) -> list[Mapping[str, Any]]:
