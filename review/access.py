@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from review.refusal import Refusal, shown
+from clients.contract import Refusal, shown
 from review.steps import Preview, Step
 
 CONTRACT_VERSION = 1
@@ -128,7 +128,7 @@ class Access:
     @cached_property
     def is_open(self) -> bool:
         """Whether anybody may call afterwards."""
-        return self._preview.setting("tls") == "none"
+        return bool(self._preview.setting("tls") == "none")
 
     @cached_property
     def opens(self) -> bool:

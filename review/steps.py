@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from review.refusal import Refusal, shown
+from clients.contract import Refusal, shown
 
 PROJECT_NAME = "mtls-model-endpoint"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -94,8 +94,9 @@ class PolicyFinding:
     message: str
 
     @property
-    def stops(self) -> bool:
-        return self.level == "mandatory"
+    def was_skipped(self) -> bool:
+        """Whether the engine could not run the rule, for it looks at a value still unknown."""
+        return self.message.startswith("can't run policy")
 
 
 @dataclass(frozen=True)
