@@ -51,7 +51,7 @@ class Record:
         except ValueError:
             raise Refusal(
                 f"the stack's outputs cannot be understood: certificates[{index}].notAfter is "
-                f"{shown(raw['notAfter'])}, and a time like 2027-02-19T08:00:00Z was expected"
+                f"{shown(str(raw['notAfter']))}, and a time like 2027-02-19T08:00:00Z was expected"
             ) from None
         generation = raw.get("generation")
         return cls(
@@ -274,6 +274,6 @@ def _list(value: Any) -> Iterable[Any]:
     if isinstance(value, list):
         return value
     raise Refusal(
-        f"the stack's output `certificates` is {shown(value)} and no list, so who may call today "
-        "is not known; deploy with this version first"
+        "the stack's output `certificates` is no list, so who may call today is not known; deploy "
+        "with this version first"
     )

@@ -180,7 +180,8 @@ def _when(client: Client) -> str:
     if client.loses or client.refused:
         words.append("refused when `up` has restarted the containers")
     if client.issued:
-        words.append("let in from then on, with the bundle of this deployment")
+        then = "from then on" if words else "when `up` has restarted the containers"
+        words.append(f"let in {then}, with the bundle of this deployment")
     return "; ".join(words)
 
 
@@ -244,8 +245,9 @@ def _cost(priced: Cost) -> Iterable[str]:
         f"| {plain(line.before.basis)}{_then(line.before, line.after)} |"
         for line in priced.lines
     ]
-    unknown = ", and what is unknown" if priced.unknown_in else ""
-    total = f"| all{unknown} | {priced.known('before'):.2f} | {priced.known('after'):.2f} | |"
+    unknown = " and what is unknown" if priced.unknown_in else ""
+    before, after = (f"{priced.known(side):.2f}{unknown}" for side in ("before", "after"))
+    total = f"| all | {before} | {after} | |"
     yield _table("| resource | before | after | from |", [*rows, total])
     sources = dict.fromkeys(
         price.source for line in priced.lines for price in (line.before, line.after) if price.source
