@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,11 +32,10 @@ def from_local_cloud(stack: str, pack: Pack | None) -> Preview:
 def preview(local: LocalStack, pack: Pack | None = None) -> Preview:
     """Likewise, of a stack that is open."""
     events: list[Mapping[str, Any]] = []
-    environment = local.stack.workspace.env_vars
+    workspace = local.stack.workspace
+    environment = workspace.env_vars
     # The Automation API has no parameter for --show-sames.
-    environment["PULUMI_OPTION_SHOW_SAMES"] = "true"
-    # Where a pack is run without the CLI's language plugin; see localcloud/bin.
-    environment.setdefault("PATH", os.environ["PATH"])
+    workspace.env_vars = {**environment, "PULUMI_OPTION_SHOW_SAMES": "true"}
     failed, output, said = False, "", ""
     try:
         output = local.stack.preview(
@@ -49,7 +47,7 @@ def preview(local: LocalStack, pack: Pack | None = None) -> Preview:
     except automation.CommandError as error:
         failed, said = True, str(error)
     finally:
-        del environment["PULUMI_OPTION_SHOW_SAMES"]
+        workspace.env_vars = environment
     return understood(local.stack.name, output, events, failed=failed, said=said)
 
 

@@ -279,7 +279,9 @@ def _difference(priced: Cost) -> str:
         return "cost unknown"
     difference, currency = priced.difference, cost.prices()["currency"]
     if difference is None:
-        return "cost changes by an unknown amount"
+        known = priced.known("after") - priced.known("before")
+        and_known = f"{known:+.2f} {currency} a month and " if abs(known) >= 0.005 else ""
+        return f"cost changes by {and_known}an unknown amount"
     if abs(difference) < 0.005:
         return "cost unchanged"
     return f"cost {difference:+.2f} {currency} a month"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -182,10 +183,8 @@ def _run(command: list[str], timeout_seconds: int) -> tuple[str, str, int]:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """Not politely: a preview that hangs takes the polite signal for a request to go on."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
     for stream in (process.stdout, process.stderr):
         if stream:
