@@ -13,8 +13,10 @@ from review.findings import paths
 from review.steps import Preview, Step
 from review.text import code, counted, joined, plain, without_keys
 
-ROWS = 60
-"""A comment on GitHub takes 65536 characters; longer lists say how much is left out."""
+ROWS = 40
+"""Of a list; what is left out is counted."""
+LONGEST = 60_000
+"""A comment on GitHub takes 65536 characters."""
 
 _OPERATIONS = {
     "replace": "replaced",
@@ -61,7 +63,10 @@ def markdown(review: Review) -> str:
         *_policies(review.preview),
         *_cost(review.cost),
     ]
-    return without_keys("\n\n".join(sections) + "\n")
+    text = without_keys("\n\n".join(sections) + "\n")
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: text.rindex(chr(10), 0, LONGEST)]}\n\n… and more than fits into a comment.\n"
 
 
 def summary(review: Review) -> str:

@@ -11,10 +11,10 @@ import pytest
 
 from review import cost
 from review.graph import svg
-from review.report import markdown, summary
+from review.report import Review, markdown, summary
 from review.steps import PolicyFinding, from_document
 from review.text import code, plain
-from tests.review.recordings import document, preview, renewing, review, step
+from tests.review.recordings import document, issued_at, preview, renewing, review, step
 
 CANARY = "canary-5d1f0c"
 
@@ -119,11 +119,9 @@ def test_policy_findings_are_findings_and_skipped_rules_are_not() -> None:
         PolicyFinding("a", "mandatory", "registry-acr", "the admin user is on"),
         PolicyFinding("b", "advisory", "", skipped),
     )
-    reviewed = review(document("unchanged"))
-    reviewed = type(reviewed).of(
-        replace(reviewed.preview, policies=found),
-        reviewed.access.records[0].ends.replace(year=2026),
-    )
+    of = document("unchanged")
+    shown = replace(from_document(of, "x"), policies=found)
+    reviewed = Review.of(shown, issued_at(of))
 
     assert [finding for finding in reviewed.findings if "Policy" in finding] == [
         "Policy `a` (mandatory) at `registry-acr`: see below."
