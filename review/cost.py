@@ -101,9 +101,8 @@ def _after(step: Step) -> State | None:
 def _group(inputs: Mapping[str, Any], listed: Mapping[str, Any], location: str) -> Price:
     containers = inputs.get("containers")
     requests = [
-        container.get("resources", {}).get("requests", {})
+        _at(_at(container, "resources"), "requests")
         for container in (containers if isinstance(containers, list) else [])
-        if isinstance(container, Mapping)
     ]
     cpus = [_number(request.get("cpu")) for request in requests]
     memories = [_number(request.get("memoryInGB")) for request in requests]
@@ -133,6 +132,12 @@ def _workspace(inputs: Mapping[str, Any], listed: Mapping[str, Any], _: str) -> 
     per_gb = rate.get("perGB")
     priced = f"{per_gb:g} {listed.get('currency')}" if per_gb is not None else "an unknown price"
     return Price(None, f"depends on what is logged, {priced} for each GB", _source(rate))
+
+
+def _at(value: object, key: str) -> Mapping[str, Any]:
+    """What is below a key; nothing where a value is known only later."""
+    below = value.get(key) if isinstance(value, Mapping) else None
+    return below if isinstance(below, Mapping) else {}
 
 
 def _number(value: object) -> float | None:

@@ -147,6 +147,14 @@ def parsed(text: str, title: str) -> Preview:
         Refusal: if it is something else, or of another project.
     """
     try:
+        return _understood(text, title)
+    except (TypeError, AttributeError):
+        # A number where there should be a list, and the like.
+        raise Refusal(f"{title} has not the shape of a preview; {MAKE_ONE}") from None
+
+
+def _understood(text: str, title: str) -> Preview:
+    try:
         document = json.loads(text)
     except ValueError:
         return from_events(_lines(text, title), title)

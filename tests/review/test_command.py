@@ -1,4 +1,4 @@
-"""`python -m review` as it is typed: exit codes, files, and one sentence for what cannot be done."""
+"""`python -m review` as it is typed: exit codes, files, one sentence for what cannot be done."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def of_an_older_version() -> dict[str, Any]:
         pytest.param('{"steps": [7]}', "has a step without op or urn", id="a step that is none"),
         pytest.param({"steps": [], "config": {}}, "the stack is empty", id="an empty stack"),
         pytest.param({"changeSummary": {}}, "the stack is empty", id="no steps at all"),
-        pytest.param({"steps": 7}, "no preview", id="steps that are no list"),
+        pytest.param({"steps": 7}, "not the shape of a preview", id="steps that are no list"),
         pytest.param(of_another_project(), 'is of project "shop"', id="another project"),
         pytest.param(of_an_older_version(), "of an older version", id="outputs of before"),
     ],
