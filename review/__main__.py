@@ -57,8 +57,9 @@ def _preview(given: argparse.Namespace) -> Preview:
         return source.from_file(given.preview_json)
     if given.policy_pack_config and not given.policy_pack:
         raise Refusal("--policy-pack-config configures a pack; name it with --policy-pack")
-    config = Path(given.policy_pack_config) if given.policy_pack_config else None
-    pack = Pack(Path(given.policy_pack), config) if given.policy_pack else None
+    # The engine is started in another folder than this.
+    config = Path(given.policy_pack_config).resolve() if given.policy_pack_config else None
+    pack = Pack(Path(given.policy_pack).resolve(), config) if given.policy_pack else None
     if given.local or given.stack == "local":
         # Slow to import, and not there in an environment without the group `local`.
         from review.local import from_local_cloud  # noqa: PLC0415

@@ -35,7 +35,7 @@ def of(preview: Preview, access: Access, now: datetime) -> list[str]:
 
 def _of_the_engine(preview: Preview) -> Iterator[str]:
     if preview.refused:
-        yield f"The engine refuses this: {plain(preview.refused)}"
+        yield f"The engine refuses this, and says no more of the rest: {plain(preview.refused)}."
 
 
 def _of_access(access: Access) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _of_a_step(step: Step) -> Iterator[str]:
     elif step.op in _ENDS and step.type in _HOLDS:
         yield f"{code(step.name)} is {step.op}d, and with it {_HOLDS[step.type]}.{why}"
     elif step.op in _ENDS and step.old and step.old.protect:
-        yield f"{code(step.name)} is protected, and {step.op}d nevertheless."
+        yield f"{code(step.name)} is protected, and would be {step.op}d."
 
 
 def _of_certificates(preview: Preview, access: Access, now: datetime) -> Iterator[str]:
@@ -104,8 +104,9 @@ def gate_days(preview: Preview) -> int:
 def _of_policies(preview: Preview) -> Iterator[str]:
     for finding in preview.policies or ():
         if not finding.was_skipped:
+            stops = ", which stops the deployment" if finding.level == "mandatory" else ""
             at = f" at {code(finding.resource)}" if finding.resource else ""
-            yield f"Policy {code(finding.policy)} ({plain(finding.level)}){at}: see below."
+            yield f"Policy {code(finding.policy)} ({plain(finding.level)}{stops}){at}: see below."
 
 
 def paths(step: Step, at_most: int = 4) -> str:

@@ -36,19 +36,21 @@ def preview(local: LocalStack, pack: Pack | None = None) -> Preview:
     environment = workspace.env_vars
     # The Automation API has no parameter for --show-sames.
     workspace.env_vars = {**environment, "PULUMI_OPTION_SHOW_SAMES": "true"}
-    failed, output, said = False, "", ""
+    failed, said = False, ""
+    output: list[str] = []
     try:
-        output = local.stack.preview(
+        local.stack.preview(
             json=True,
+            on_output=output.append,
             on_event=lambda event: events.append(_raw(event)),
             policy_packs=[str(pack.folder)] if pack else None,
             policy_pack_configs=[str(pack.config)] if pack and pack.config else None,
-        ).stdout
+        )
     except automation.CommandError as error:
         failed, said = True, str(error)
     finally:
         workspace.env_vars = environment
-    return understood(local.stack.name, output, events, failed=failed, said=said)
+    return understood(local.stack.name, "\n".join(output), events, failed=failed, said=said)
 
 
 def _raw(event: automation.EngineEvent) -> Mapping[str, Any]:

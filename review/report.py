@@ -73,6 +73,8 @@ def summary(review: Review) -> str:
     """One line: what happens, who is affected, what it costs."""
     steps, access = review.changed, review.access
     head = counted(len(review.findings), "finding") if review.findings else "No findings"
+    if review.preview.refused:
+        return f"{head}: the engine refuses this, so what it would do is known only in part."
     group = next((step.op for step in steps if step.type == GROUP), "")
     effect = {
         "replace": "the container group is replaced (new IP address, downtime)",

@@ -135,17 +135,20 @@ def understood(
     """
     title = f"the preview of stack {shown(stack)}"
     policies = steps.policy_findings(events)
-    if not failed:
-        document = json.loads(output) if output.lstrip().startswith("{") else None
-        if not isinstance(document, Mapping):
-            raise Refusal(f"{title} holds no JSON; `pulumi preview --json` says more")
-        return steps.from_document(document, title, policies)
     errors = steps.errors(events)
-    stopped = [text for text in errors if re.search(r"is protected|cannot be deleted", text)]
-    if stopped or any(finding.level == "mandatory" for finding in policies or ()):
-        why = stopped[0].splitlines()[0] if stopped else "a mandatory policy is violated"
-        return steps.from_events(events, title, refused=why)
-    raise Refusal(_reason(stack, errors, said))
+    protected = [text for text in errors if re.search(r"is protected|cannot be deleted", text)]
+    violated = any(finding.level == "mandatory" for finding in policies or ())
+    if failed and not protected and not violated:
+        raise Refusal(_reason(stack, errors, said))
+    refused = re.sub(r"^[Pp]review failed: |\.$", "", (protected or [""])[0].partition("\n")[0])
+    try:
+        # After a violation, too, the engine prints the whole plan.
+        document = json.loads(output)
+    except ValueError:
+        if failed:
+            return steps.from_events(events, title, refused)
+        raise Refusal(f"{title} holds no JSON; `pulumi preview --json` says more") from None
+    return steps.from_document(document, title, policies, refused)
 
 
 def require_python(environment: Path) -> None:

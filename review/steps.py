@@ -109,7 +109,7 @@ class Preview:
     policies: tuple[PolicyFinding, ...] | None = None
     """None where no pack was run, or where nobody can tell."""
     refused: str = ""
-    """Why the engine stopped, if it did."""
+    """Why the engine stopped half-way, if it did."""
 
     @cached_property
     def resources(self) -> tuple[Step, ...]:
@@ -169,6 +169,7 @@ def from_document(
     document: Mapping[str, Any],
     title: str,
     policies: tuple[PolicyFinding, ...] | None = None,
+    refused: str = "",
 ) -> Preview:
     """What `pulumi preview --json` prints."""
     config = document.get("config")
@@ -177,6 +178,7 @@ def from_document(
         title,
         config=config if isinstance(config, Mapping) else {},
         policies=policies,
+        refused=refused,
     )
 
 
@@ -232,8 +234,9 @@ def errors(events: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """Without the engine's marks for colours and the SDK's words around an error."""
+    """Without marks for colours and the SDK's words around an error; resources by their names."""
     text = re.sub(r"<\{%[^%]*%\}>|\x1b\[[0-9;]*m", "", text)
+    text = re.sub(r"urn:pulumi:[^\s\"]+::", "", text)
     return re.sub(
         r"^an unhandled error occurred: |Exception calling application: ", "", text
     ).strip()

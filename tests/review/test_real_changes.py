@@ -172,7 +172,9 @@ def test_the_loss_of_what_is_protected_is_a_finding(deployed_dev: Path) -> None:
     deployed(deployed_dev, run=changing(protect))
     review = reviewed(deployed_dev, run=lambda: None)
 
-    assert review.findings[0].startswith("The engine refuses this: ")
+    assert review.findings[0].startswith("The engine refuses this, and says no more of the rest: ")
+    assert '"endpoint-diagnostics" cannot be deleted' in review.findings[0]
+    assert "known only in part" in summary(review)
 
 
 def test_no_secret_of_the_stack_is_in_the_review(deployed_dev: Path) -> None:

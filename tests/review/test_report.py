@@ -124,7 +124,7 @@ def test_policy_findings_are_findings_and_skipped_rules_are_not() -> None:
     reviewed = Review.of(shown, issued_at(of))
 
     assert [finding for finding in reviewed.findings if "Policy" in finding] == [
-        "Policy `a` (mandatory) at `registry-acr`: see below."
+        "Policy `a` (mandatory, which stops the deployment) at `registry-acr`: see below."
     ]
     assert "| mandatory | `a` | `registry-acr` | the admin user is on |" in markdown(reviewed)
     assert "advisory (not run: a value is unknown)" in markdown(reviewed)
