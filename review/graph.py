@@ -57,8 +57,10 @@ def svg(preview: Preview) -> str:
     needs = _needs(steps)
     layers = _ordered(_layers(needs), needs)
     place = {urn: (x, y) for x, layer in enumerate(layers) for y, urn in enumerate(layer)}
-    width = len(layers) * (_BOX[0] + _GAP[0]) - _GAP[0] + 2 * _MARGIN
-    height = max(map(len, layers)) * (_BOX[1] + _GAP[1]) - _GAP[1] + 2 * _MARGIN + _LEGEND
+    width = max(len(layers), 1) * (_BOX[0] + _GAP[0]) - _GAP[0] + 2 * _MARGIN
+    height = (
+        max(map(len, layers), default=1) * (_BOX[1] + _GAP[1]) - _GAP[1] + 2 * _MARGIN + _LEGEND
+    )
     title = f"Resources of stack {preview.stack}, and what changes"
     edges = [
         _edge(place[needed], place[urn])
@@ -99,7 +101,7 @@ def _layers(needs: Needs) -> list[list[str]]:
             depth[urn] = 1 + max((depth.get(other, -1) for other in left[urn]), default=-1)
         for urn in ready or list(left):
             del left[urn]
-    layers: list[list[str]] = [[] for _ in range(max(depth.values()) + 1)]
+    layers: list[list[str]] = [[] for _ in range(max(depth.values(), default=-1) + 1)]
     for urn, at in depth.items():
         layers[at].append(urn)
     return layers

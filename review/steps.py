@@ -172,13 +172,15 @@ def from_document(
     refused: str = "",
 ) -> Preview:
     """What `pulumi preview --json` prints."""
-    config = document.get("config")
+    config, counts = document.get("config"), document.get("changeSummary") or {}
     return _checked(
         [_step(raw, title) for raw in document.get("steps") or ()],
         title,
         config=config if isinstance(config, Mapping) else {},
         policies=policies,
         refused=refused,
+        # Without --show-sames the stack itself is all that is listed of what does not change.
+        unlisted=counts.get("same", 0) > 1,
     )
 
 
@@ -276,8 +278,9 @@ def _checked(
     config: Mapping[str, str],
     policies: tuple[PolicyFinding, ...] | None,
     refused: str = "",
+    unlisted: bool = False,
 ) -> Preview:
-    if not any(step.is_resource for step in steps):
+    if not steps or not (unlisted or any(step.is_resource for step in steps)):
         raise Refusal(
             f"{title} has no resources, neither now nor planned: the stack is empty and the "
             "program made nothing. Run it in the project's folder, against the right stack"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -77,6 +78,30 @@ def test_a_preview_can_come_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdin", Pipe())
 
     assert main(["--preview-json", "-"]) == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("unchanged", 0), ("mixed", 1)])
+def test_a_preview_without_what_is_unchanged_says_the_same_of_access(
+    written: Written, capsys: Said, name: str, code: int
+) -> None:
+    of = lasting(name)
+    main(["--preview-json", written(of)])
+    whole = capsys.readouterr().out
+    stack = step(of, "mtls-model-endpoint-dev")
+    of["steps"] = [s for s in of["steps"] if s["op"] != "same" or s is stack]
+
+    assert main(["--preview-json", written(of)]) == code
+    part = capsys.readouterr().out
+    access = re.compile(r"### Who may call.*?### Certificates", re.DOTALL)
+    assert access.findall(part) == access.findall(whole) != []
+
+
+def test_a_picture_of_nothing_is_still_a_picture(written: Written, tmp_path: Path) -> None:
+    of = lasting("unchanged")
+    of["steps"] = [step(of, "mtls-model-endpoint-dev")]
+
+    assert main(["--preview-json", written(of), "--svg", str(tmp_path / "graph.svg")]) == 0
+    assert "Nothing changes." in (tmp_path / "graph.svg").read_text()
 
 
 def of_another_project() -> dict[str, Any]:
@@ -194,6 +219,22 @@ def test_what_pulumi_cannot_do_is_said_in_one_sentence(
     pulumi(f'echo "{said}" >&2; exit 255')
 
     assert why in refused(["--stack", "dev"], capsys)
+
+
+def test_a_violated_policy_leaves_the_plan_readable(
+    pulumi: Pulumi, written: Written, capsys: Said, tmp_path: Path
+) -> None:
+    policy = {"resourceUrn": "", "policyName": "small", "message": "too small"}
+    event = {"policyEvent": {**policy, "enforcementLevel": "mandatory"}}
+    (tmp_path / "event").write_text(json.dumps(event))
+    preview = written(lasting("unchanged"))
+    find_log = 'while [ "$1" != --event-log ]; do shift; done'
+    pulumi(f'{find_log}; cp {tmp_path}/event "$2"; cat {preview}; exit 1')
+
+    assert main(["--stack", "dev"]) == 1
+    said = capsys.readouterr().out
+    assert "Policy `small` (mandatory, which stops the deployment)" in said
+    assert "23 resources unchanged." in said
 
 
 def test_a_preview_that_never_ends_is_killed_with_its_children(
