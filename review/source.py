@@ -170,7 +170,12 @@ def _run(command: list[str], timeout_seconds: int) -> tuple[str, str, int]:
         text=True,
         # A group of its own: language hosts and plugins have to end with it.
         start_new_session=True,
-        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        env={
+            **os.environ,
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Without it there is no --event-log; the Automation API sets it for the same reason.
+            "PULUMI_DEBUG_COMMANDS": "true",
+        },
     )
     try:
         output, said = process.communicate(timeout=timeout_seconds)

@@ -228,8 +228,9 @@ def test_a_violated_policy_leaves_the_plan_readable(
     event = {"policyEvent": {**policy, "enforcementLevel": "mandatory"}}
     (tmp_path / "event").write_text(json.dumps(event))
     preview = written(lasting("unchanged"))
+    has_log = 'test "$PULUMI_DEBUG_COMMANDS" = true || exit 9'
     find_log = 'while [ "$1" != --event-log ]; do shift; done'
-    pulumi(f'{find_log}; cp {tmp_path}/event "$2"; cat {preview}; exit 1')
+    pulumi(f'{has_log}; {find_log}; cp {tmp_path}/event "$2"; cat {preview}; exit 1')
 
     assert main(["--stack", "dev"]) == 1
     said = capsys.readouterr().out
