@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from review import source
+from review import source, steps
 from review.__main__ import main
 from review.source import Pack
 from tests.review.recordings import document, records, step
@@ -155,8 +155,8 @@ def test_the_stream_of_events_is_read_as_well(written: Written, capsys: Said) ->
     of = lasting("mixed")
     events: list[dict[str, Any]] = [{"sequence": 0, "preludeEvent": {"config": of["config"]}}]
     for planned in of["steps"]:
-        parts = ["create-replacement", "replace"] if planned["op"] == "replace" else [planned["op"]]
-        for op in parts:
+        parts = ["delete-replaced", "replace", "create-replacement"]
+        for op in parts if planned["op"] == "replace" else [planned["op"]]:
             raw = {"op": op, "urn": planned["urn"], "diffs": planned.get("diffReasons")}
             raw |= {"old": planned.get("oldState"), "new": planned.get("newState")}
             raw["detailedDiff"] = planned.get("detailedDiff")
@@ -165,7 +165,9 @@ def test_the_stream_of_events_is_read_as_well(written: Written, capsys: Said) ->
     policy |= {"message": "<{%reset%}>too short<{%reset%}>", "enforcementLevel": "mandatory"}
     events += [{"policyEvent": policy}, {"summaryEvent": {"resourceChanges": {}}}]
 
-    assert main(["--preview-json", written("\n".join(map(json.dumps, events)))]) == 1
+    stream = "\n".join(map(json.dumps, events))
+    assert steps.parsed(stream, "x").by_name["endpoint-group"].op == "replace"
+    assert main(["--preview-json", written(stream)]) == 1
     said = capsys.readouterr().out
     assert "**3 findings: the container group is replaced" in said
     assert "2 replaced, 3 deleted, 6 created" in said
