@@ -18,7 +18,7 @@ PYTHON := .venv/bin/python
 LOCALCLOUD := $(PYTHON) -m localcloud
 PYTEST := $(PYTHON) -m pytest
 
-TYPED := $(wildcard *.py components conformance localcloud clients policy scripts settings tests)
+TYPED := $(wildcard *.py components conformance localcloud clients policy review scripts settings tests)
 # The model image has its own environment, so its types are checked there.
 MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT=$(CURDIR)/.local/model-check uv run --quiet --frozen --all-groups mypy
 SHELL_SCRIPTS = $(wildcard $(sort \
@@ -26,7 +26,7 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))
 
 ##@ Run it on this machine (S=local), no cloud account needed
-.PHONY: up call preview outputs logs refresh bundle certificates down
+.PHONY: up call preview review outputs logs refresh bundle certificates down
 up: tools ## Deploy the stack and make one verified prediction
 	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
 
@@ -35,6 +35,9 @@ call: venv ## Make one verified prediction
 
 preview: tools ## Show what `up` would change; S=dev and S=prod work without an account
 	@$(LOCALCLOUD) preview --stack $(S) $(ARGS)
+
+review: tools ## The preview for a pull request: who is affected, what it costs; S=dev
+	@$(PYTHON) -m review --local --stack '$(S)' $(ARGS)
 
 outputs: tools ## Show the stack's outputs
 	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)

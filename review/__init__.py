@@ -1,0 +1,1 @@
+"""Tells the reviewer of a change what it will do: `python -m review --help`."""

@@ -1,0 +1,103 @@
+"""Say what a change will do, who is affected and what it costs, as Markdown for a pull request.
+
+--stack S runs `pulumi preview` in your own environment, logged in to the stack's backend and to
+Azure; with --local, and always for the stack `local`, the stand-in for Azure on this machine is
+asked instead, as `make preview S=...` does. --preview-json FILE reads what `pulumi preview --json
+--show-sames` printed.
+
+Exit code 0: nothing worse than what is new or updated in place; 1: something to look at first, as
+an endpoint that is replaced, a client that loses access, a policy that is violated, a certificate
+that ends soon, the loss of what holds data; 2: it could not be done, for the reason given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clients.contract import Refusal
+from review import source
+from review.graph import svg
+from review.report import Review, markdown
+from review.source import Pack
+from review.steps import Preview
+
+CLEAN, FINDINGS, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        preview = _preview(given)
+        review = Review.of(preview, datetime.now(UTC))
+        text = markdown(review)
+        if given.markdown:
+            Path(given.markdown).write_text(text)
+        if given.svg:
+            Path(given.svg).write_text(svg(preview))
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except Refusal as refusal:
+        print(f"error: {refusal}", file=sys.stderr)
+        return REFUSED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+    return FINDINGS if review.findings else CLEAN
+
+
+def _preview(given: argparse.Namespace) -> Preview:
+    if given.preview_json is not None:
+        return source.from_file(given.preview_json)
+    if given.policy_pack_config and not given.policy_pack:
+        raise Refusal("--policy-pack-config configures a pack; name it with --policy-pack")
+    # The engine is started in another folder than this.
+    config = Path(given.policy_pack_config).resolve() if given.policy_pack_config else None
+    pack = Pack(Path(given.policy_pack).resolve(), config) if given.policy_pack else None
+    if given.local or given.stack == "local":
+        # Slow to import, and not there in an environment without the group `local`.
+        from review.local import from_local_cloud  # noqa: PLC0415
+
+        return from_local_cloud(given.stack, pack)
+    return source.from_pulumi(given.stack, pack, given.timeout)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m review",
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--stack", metavar="S", help="as in Pulumi.<S>.yaml")
+    what.add_argument("--preview-json", metavar="FILE", help="a preview; - is standard input")
+    parser.add_argument("--local", action="store_true", help="ask the stand-in on this machine")
+    parser.add_argument("--markdown", metavar="FILE", help="write the review there, too")
+    parser.add_argument("--svg", metavar="FILE", help="draw the resources, the changed ones marked")
+    parser.add_argument("--policy-pack", metavar="DIR", help="a policy pack to be run as well")
+    parser.add_argument("--policy-pack-config", metavar="FILE", help="its configuration, JSON")
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=600,
+        metavar="SECONDS",
+        help="how long `pulumi preview` may take; default 600",
+    )
+    return parser
+
+
+def _seconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:6]) <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of seconds from 1 to 86400")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

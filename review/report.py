@@ -1,0 +1,309 @@
+"""The review as Markdown, to be read in half a minute and looked up in afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from review import cost, findings
+from review.access import Access, Certificate, Client
+from review.cost import GROUP, Cost, Price
+from review.findings import paths
+from review.steps import Preview, Step
+from review.text import code, counted, joined, plain, without_keys
+
+ROWS = 40
+"""Of a list; what is left out is counted."""
+LONGEST = 60_000
+"""A comment on GitHub takes 65536 characters."""
+
+_OPERATIONS = {
+    "replace": "replaced",
+    "delete": "deleted",
+    "update": "updated in place",
+    "create": "created",
+    "import": "imported",
+    "read": "read",
+    "refresh": "refreshed",
+}
+
+
+@dataclass(frozen=True)
+class Review:
+    """What is to be said of a preview."""
+
+    preview: Preview
+    access: Access
+    cost: Cost
+    findings: Sequence[str]
+
+    @classmethod
+    def of(cls, preview: Preview, now: datetime) -> Review:
+        access = Access(preview, now)
+        return cls(preview, access, cost.of(preview), findings.of(preview, access, now))
+
+    @property
+    def changed(self) -> list[Step]:
+        order = list(_OPERATIONS)
+        steps = [step for step in self.preview.resources if step.op in _OPERATIONS]
+        return sorted(steps, key=lambda step: (order.index(step.op), step.type != GROUP))
+
+
+def markdown(review: Review) -> str:
+    """The whole comment; the first line lets a workflow find its earlier comment."""
+    sections = [
+        f"<!-- review of stack {code(review.preview.stack)[1:-1]} -->",
+        f"## Review of stack {code(review.preview.stack)}",
+        f"**{summary(review)}**",
+        *_findings(review),
+        *_resources(review),
+        *_access(review.access),
+        *_certificates(review.access),
+        *_policies(review.preview),
+        *_cost(review.cost),
+    ]
+    text = without_keys("\n\n".join(sections) + "\n")
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: text.rindex(chr(10), 0, LONGEST)]}\n\n… and more than fits into a comment.\n"
+
+
+def summary(review: Review) -> str:
+    """One line: what happens, who is affected, what it costs."""
+    steps, access = review.changed, review.access
+    head = counted(len(review.findings), "finding") if review.findings else "No findings"
+    if review.preview.refused:
+        return f"{head}: the engine refuses this, so what it would do is known only in part."
+    group = next((step.op for step in steps if step.type == GROUP), "")
+    effect = {
+        "replace": "the container group is replaced (new IP address, downtime)",
+        "delete": "the container group is deleted",
+        "update": "the containers restart in place",
+        "create": "the endpoint is created",
+    }.get(group, "the endpoint is not touched")
+    if not steps:
+        return f"{head}: nothing changes."
+    counts = ", ".join(
+        f"{sum(step.op == op for step in steps)} {word}"
+        for op, word in _OPERATIONS.items()
+        if any(step.op == op for step in steps)
+    )
+    return f"{head}: {effect}; {_who(access)}; {_difference(review.cost)} ({counts})."
+
+
+def _who(access: Access) -> str:
+    if access.opens:
+        return "anybody may call"
+    gains = [code(client.name) for client in access.clients if client.gains]
+    loses = [code(client.name) for client in access.clients if client.loses]
+    words = []
+    if loses:
+        words.append(f"{joined(loses)} {'loses' if len(loses) == 1 else 'lose'} access")
+    if gains:
+        words.append(f"{joined(gains)} {'gains' if len(gains) == 1 else 'gain'} access")
+    return ", ".join(words if loses else [*words, "nobody loses access"])
+
+
+def _findings(review: Review) -> Iterable[str]:
+    if review.findings:
+        yield "### Look at this first"
+        yield _some([f"- {sentence}" for sentence in review.findings])
+
+
+def _resources(review: Review) -> Iterable[str]:
+    yield "### Resources"
+    unchanged = sum(step.op == "same" for step in review.preview.resources)
+    rest = f"{counted(unchanged, 'resource')} unchanged." if unchanged else ""
+    if not review.changed:
+        yield rest or "Nothing changes."
+        return
+    rows = [
+        f"| {_OPERATIONS[step.op]} | {code(step.name)} | {plain(step.kind)} | {_effect(step)} |"
+        for step in review.changed
+    ]
+    yield _table("| what | resource | kind | effect |", rows)
+    if any(step.op == "update" and step.type.startswith("docker:") for step in review.changed):
+        rest = f"What an image becomes is known once it is built. {rest}".strip()
+    if rest:
+        yield rest
+
+
+def _effect(step: Step) -> str:
+    effect = ""
+    if step.type == GROUP:
+        effect = {
+            "update": "restarts the containers, the address stays",
+            "replace": "downtime, the IP address changes",
+            "delete": "the endpoint is gone",
+        }.get(step.op, "")
+    because = paths(step) if step.op in ("update", "replace") else ""
+    return ": ".join(part for part in (effect, because) if part)
+
+
+def _access(access: Access) -> Iterable[str]:
+    yield "### Who may call"
+    if access.is_open:
+        yield "Anybody: with `tls: none` the endpoint takes plain HTTP and asks for no certificate."
+        return
+    rows = [
+        f"| {code(client.name)} | {_change(client)} | {_when(client)} |"
+        for client in access.clients
+        if client.changes
+    ]
+    yield _table("| client | change | from when |", rows) if rows else "No change."
+    same = [code(client.name) for client in access.clients if not client.changes]
+    if same:
+        yield f"As before: {_names(same)}."
+
+
+def _change(client: Client) -> str:
+    if client.loses:
+        return "**loses access**"
+    if client.gains:
+        return "gains access"
+    words = []
+    if client.issued:
+        words.append(f"gets {_generations(client.issued)}")
+    if client.refused:
+        refused = joined([f"{_of(r.generation)} {code(r.serial)}" for r in client.refused])
+        words.append(f"{refused} refused; keeps access with what was handed out later")
+    elif client.kept:
+        words.append("what it holds stays accepted")
+    return "; ".join(words)
+
+
+def _generations(issued: Sequence[Certificate]) -> str:
+    kinds = {"issued": "", "renewed": "again, same key", "new key": "again, new key"}
+    return joined([f"{_of(c.generation)} {kinds[c.change]}".strip() for c in issued])
+
+
+def _of(generation: int | None) -> str:
+    return f"generation {generation}" if generation else "a certificate"
+
+
+def _when(client: Client) -> str:
+    words = []
+    if client.loses or client.refused:
+        words.append("refused when `up` has restarted the containers")
+    if client.issued:
+        then = "from then on" if words else "when `up` has restarted the containers"
+        words.append(f"let in {then}, with the bundle of this deployment")
+    return "; ".join(words)
+
+
+def _certificates(access: Access) -> Iterable[str]:
+    yield "### Certificates"
+    changed = [c for c in access.certificates if c.change != "unchanged"]
+    if not changed:
+        yield "No change."
+    else:
+        yield _table(_HEAD, [_row(certificate) for certificate in changed])
+    same = [c for c in access.certificates if c.change == "unchanged"]
+    if same:
+        rows = _table(_HEAD, [_row(certificate) for certificate in same])
+        yield f"<details><summary>{len(same)} unchanged</summary>\n\n{rows}\n\n</details>"
+
+
+_HEAD = "| certificate | generation | change | ends now | ends then |"
+
+
+def _row(certificate: Certificate) -> str:
+    record = certificate.before
+    now = f"{record.ends:%Y-%m-%d}" if record else "-"
+    then = "-" if certificate.change == "withdrawn" else now
+    if certificate.is_issued:
+        end = certificate.ends_about
+        then = f"about {end:%Y-%m-%d}, if deployed now" if end else "unknown"
+    change = certificate.change
+    if change == "unchanged" and record and record.status == "renewed":
+        change = "unchanged (has a successor, is let in until it ends)"
+    return (
+        f"| {certificate.role} {code(certificate.name)} | {certificate.generation or '-'} "
+        f"| {change} | {now} | {then} |"
+    )
+
+
+def _policies(preview: Preview) -> Iterable[str]:
+    yield "### Policies"
+    if preview.policies is None:
+        yield "No policy pack was run."
+        return
+    if not preview.policies:
+        yield "No finding."
+        return
+    rows = [
+        f"| {plain(finding.level)}{' (not run: a value is unknown)' if finding.was_skipped else ''}"
+        f" | {code(finding.policy)} | {code(finding.resource) if finding.resource else 'stack'} "
+        f"| {plain(finding.message)} |"
+        for finding in preview.policies
+    ]
+    yield _table("| level | rule | resource | what it says |", rows)
+
+
+def _cost(priced: Cost) -> Iterable[str]:
+    listed = cost.prices()
+    yield f"### Cost in a month ({listed['currency']})"
+    if not priced.lines:
+        yield "Unknown: the preview does not list what is unchanged; use `--show-sames`."
+        return
+    rows = [
+        f"| {code(line.resource)} | {_amount(line.before)} | {_amount(line.after)} "
+        f"| {plain(line.before.basis)}{_then(line.before, line.after)} |"
+        for line in priced.lines
+    ]
+    unknown = " and what is unknown" if priced.unknown_in else ""
+    before, after = (f"{priced.known(side):.2f}{unknown}" for side in ("before", "after"))
+    total = f"| all | {before} | {after} | |"
+    yield _table("| resource | before | after | from |", [*rows, total])
+    sources = dict.fromkeys(
+        price.source for line in priced.lines for price in (line.before, line.after) if price.source
+    )
+    yield "\n".join(
+        [
+            f"List prices, collected on {listed['date']} in `review/prices.json`; traffic and use "
+            "are not in them.",
+            *(f"- {_source(source)}" for source in sources),
+        ]
+    )
+
+
+def _source(source: str) -> str:
+    words, _, url = source.rpartition(": ")
+    return f"{plain(words)}: <{url.replace(' ', '%20')}>"
+
+
+def _then(before: Price, after: Price) -> str:
+    return f" → {plain(after.basis)}" if before.basis != after.basis else ""
+
+
+def _amount(price: Price) -> str:
+    return "unknown" if price.amount is None else f"{price.amount:.2f}"
+
+
+def _difference(priced: Cost) -> str:
+    if not priced.lines:
+        return "cost unknown"
+    difference, currency = priced.difference, cost.prices()["currency"]
+    if difference is None:
+        known = priced.known("after") - priced.known("before")
+        and_known = f"{known:+.2f} {currency} a month and " if abs(known) >= 0.005 else ""
+        return f"cost changes by {and_known}an unknown amount"
+    if abs(difference) < 0.005:
+        return "cost unchanged"
+    return f"cost {difference:+.2f} {currency} a month"
+
+
+def _table(head: str, rows: list[str]) -> str:
+    line = "|" + " --- |" * (head.count("|") - 1)
+    return "\n".join([head, line, _some(rows)])
+
+
+def _some(rows: list[str]) -> str:
+    left = len(rows) - ROWS
+    return "\n".join([*rows[:ROWS], f"\n… and {left} more." if left > 0 else ""]).rstrip("\n")
+
+
+def _names(names: list[str]) -> str:
+    left = len(names) - ROWS
+    return joined(names) if left <= 0 else f"{', '.join(names[:ROWS])} and {left} more"

@@ -1,0 +1,309 @@
+"""`python -m review` as it is typed: exit codes, files, one sentence for what cannot be done."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from review import source, steps
+from review.__main__ import main
+from review.source import Pack
+from tests.review.recordings import document, records, step
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[[Any], str]:
+    def write(content: Any) -> str:
+        file = tmp_path / "preview.json"
+        text = content if isinstance(content, str) else json.dumps(content)
+        file.write_text(text)
+        return str(file)
+
+    return write
+
+
+def lasting(name: str) -> dict[str, Any]:
+    """A recorded preview whose certificates have not ended, whenever the test runs."""
+    of = document(name)
+    for record in records(of):
+        record["notAfter"] = "2125-01-01T00:00:00Z"
+    return of
+
+
+Written = Callable[[Any], str]
+Said = pytest.CaptureFixture[str]
+
+
+def refused(arguments: list[str], capsys: Said) -> str:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    (sentence,) = [line for line in said.err.splitlines() if not line.startswith("Previewing")]
+    assert sentence.startswith("error: ")
+    return sentence
+
+
+def test_nothing_worse_than_nothing_is_0(written: Written) -> None:
+    assert main(["--preview-json", written(lasting("unchanged"))]) == 0
+
+
+def test_something_to_look_at_is_1(written: Written) -> None:
+    assert main(["--preview-json", written(lasting("mixed"))]) == 1
+
+
+def test_what_is_printed_is_written_too(written: Written, tmp_path: Path, capsys: Said) -> None:
+    markdown, picture = tmp_path / "review.md", tmp_path / "graph.svg"
+    files = ["--markdown", str(markdown), "--svg", str(picture)]
+    main(["--preview-json", written(lasting("mixed")), *files])
+
+    assert markdown.read_text() == capsys.readouterr().out
+    assert picture.read_text().startswith("<svg ")
+
+
+def test_a_preview_can_come_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pipe:
+        buffer = io.BytesIO(json.dumps(lasting("unchanged")).encode())
+
+    monkeypatch.setattr(sys, "stdin", Pipe())
+
+    assert main(["--preview-json", "-"]) == 0
+
+
+@pytest.mark.parametrize(("name", "code"), [("unchanged", 0), ("mixed", 1)])
+def test_a_preview_without_what_is_unchanged_says_the_same_of_access(
+    written: Written, capsys: Said, name: str, code: int
+) -> None:
+    of = lasting(name)
+    main(["--preview-json", written(of)])
+    whole = capsys.readouterr().out
+    stack = step(of, "mtls-model-endpoint-dev")
+    of["steps"] = [s for s in of["steps"] if s["op"] != "same" or s is stack]
+
+    assert main(["--preview-json", written(of)]) == code
+    part = capsys.readouterr().out
+    access = re.compile(r"### Who may call.*?### Certificates", re.DOTALL)
+    assert access.findall(part) == access.findall(whole) != []
+
+
+def test_a_picture_of_nothing_is_still_a_picture(written: Written, tmp_path: Path) -> None:
+    of = lasting("unchanged")
+    of["steps"] = [step(of, "mtls-model-endpoint-dev")]
+
+    assert main(["--preview-json", written(of), "--svg", str(tmp_path / "graph.svg")]) == 0
+    assert "Nothing changes." in (tmp_path / "graph.svg").read_text()
+
+
+def of_another_project() -> dict[str, Any]:
+    of = document()
+    return dict(json.loads(json.dumps(of).replace("::mtls-model-endpoint::", "::shop::")))
+
+
+def of_an_older_version() -> dict[str, Any]:
+    of = document()
+    del records(of)[0]["issuer"]
+    return of
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param("{", "is no JSON", id="broken JSON"),
+        pytest.param("", "is empty or no preview", id="an empty file"),
+        pytest.param("[]", "holds JSON, but no preview", id="a list"),
+        pytest.param("7", "holds JSON, but no preview", id="a number"),
+        pytest.param('{"endpoint": {}}', "holds JSON, but no preview", id="outputs"),
+        pytest.param('{"steps": [7]}', "has a step without op or urn", id="a step that is none"),
+        pytest.param({"steps": [], "config": {}}, "the stack is empty", id="an empty stack"),
+        pytest.param({"changeSummary": {}}, "the stack is empty", id="no steps at all"),
+        pytest.param({"steps": 7}, "not the shape of a preview", id="steps that are no list"),
+        pytest.param(of_another_project(), 'is of project "shop"', id="another project"),
+        pytest.param(of_an_older_version(), "of an older version", id="outputs of before"),
+    ],
+)
+def test_what_is_no_preview_is_refused_in_one_sentence(
+    content: Any, why: str, written: Written, capsys: Said
+) -> None:
+    assert why in refused(["--preview-json", written(content)], capsys)
+
+
+def test_a_file_that_is_not_there_or_no_text(tmp_path: Path, capsys: Said) -> None:
+    assert "No such file" in refused(["--preview-json", str(tmp_path / "none")], capsys)
+    assert "cannot be read" in refused(["--preview-json", str(tmp_path)], capsys)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    assert "is no text" in refused(["--preview-json", str(tmp_path / "binary")], capsys)
+
+
+def test_a_place_that_cannot_be_written(written: Written, tmp_path: Path, capsys: Said) -> None:
+    target = str(tmp_path / "none" / "review.md")
+    sentence = refused(["--preview-json", written(lasting("mixed")), "--markdown", target], capsys)
+    assert target in sentence
+
+
+def test_the_stream_of_events_is_read_as_well(written: Written, capsys: Said) -> None:
+    """What the CLI prints with PULUMI_ENABLE_STREAMING_JSON_PREVIEW: a replacement is in parts."""
+    of = lasting("mixed")
+    events: list[dict[str, Any]] = [{"sequence": 0, "preludeEvent": {"config": of["config"]}}]
+    for planned in of["steps"]:
+        parts = ["delete-replaced", "replace", "create-replacement"]
+        for op in parts if planned["op"] == "replace" else [planned["op"]]:
+            raw = {"op": op, "urn": planned["urn"], "diffs": planned.get("diffReasons")}
+            raw |= {"old": planned.get("oldState"), "new": planned.get("newState")}
+            raw["detailedDiff"] = planned.get("detailedDiff")
+            events.append({"resourcePreEvent": {"metadata": raw}})
+    policy = {"resourceUrn": step(of, "logs")["urn"], "policyName": "retention"}
+    policy |= {"message": "<{%reset%}>too short<{%reset%}>", "enforcementLevel": "mandatory"}
+    events += [{"policyEvent": policy}, {"summaryEvent": {"resourceChanges": {}}}]
+
+    stream = "\n".join(map(json.dumps, events))
+    assert steps.parsed(stream, "x").by_name["endpoint-group"].op == "replace"
+    assert main(["--preview-json", written(stream)]) == 1
+    said = capsys.readouterr().out
+    assert "**3 findings: the container group is replaced" in said
+    assert "2 replaced, 3 deleted, 6 created" in said
+    assert "| mandatory | `retention` | `logs` | too short |" in said
+
+
+# --- `pulumi` in the user's environment, played by a script that says what Pulumi says
+
+
+@pytest.fixture
+def pulumi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def says(script: str) -> None:
+        program = folder / "pulumi"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    return says
+
+
+Pulumi = Callable[[str], None]
+
+
+def test_pulumi_is_asked_for_the_stack(pulumi: Pulumi, written: Written, tmp_path: Path) -> None:
+    preview = written(lasting("unchanged"))
+    pulumi(f'echo "$@" > {tmp_path}/asked; cat {preview}')
+
+    assert main(["--stack", "dev"]) == 0
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("preview --json --show-sames --non-interactive --stack dev --event-log")
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("error: no stack named 'dev' found", 'there is no stack "dev"'),
+        ("error: PULUMI_ACCESS_TOKEN must be set for login", "Pulumi is not logged in"),
+        ("error: incorrect passphrase", "PULUMI_CONFIG_PASSPHRASE"),
+        ("error: AuthorizationFailed: The client does not have", "the rights for stack"),
+        ("error: open /srv/state: permission denied", "the rights for stack"),
+        ("error: something else", "cannot be previewed: something else"),
+        ("", "it gave no reason"),
+    ],
+)
+def test_what_pulumi_cannot_do_is_said_in_one_sentence(
+    pulumi: Pulumi, capsys: Said, said: str, why: str
+) -> None:
+    pulumi(f'echo "{said}" >&2; exit 255')
+
+    assert why in refused(["--stack", "dev"], capsys)
+
+
+def test_a_violated_policy_leaves_the_plan_readable(
+    pulumi: Pulumi, written: Written, capsys: Said, tmp_path: Path
+) -> None:
+    policy = {"resourceUrn": "", "policyName": "small", "message": "too small"}
+    event = {"policyEvent": {**policy, "enforcementLevel": "mandatory"}}
+    (tmp_path / "event").write_text(json.dumps(event))
+    preview = written(lasting("unchanged"))
+    has_log = 'test "$PULUMI_DEBUG_COMMANDS" = true || exit 9'
+    find_log = 'while [ "$1" != --event-log ]; do shift; done'
+    pulumi(f'{has_log}; {find_log}; cp {tmp_path}/event "$2"; cat {preview}; exit 1')
+
+    assert main(["--stack", "dev"]) == 1
+    said = capsys.readouterr().out
+    assert "Policy `small` (mandatory, which stops the deployment)" in said
+    assert "23 resources unchanged." in said
+
+
+def test_a_preview_that_never_ends_is_killed_with_its_children(
+    pulumi: Pulumi, capsys: Said, tmp_path: Path
+) -> None:
+    pulumi(f"trap '' TERM; sleep 300 & echo $! > {tmp_path}/child; wait")
+
+    assert "did not end within 1 seconds" in refused(["--stack", "dev", "--timeout", "1"], capsys)
+    child = int((tmp_path / "child").read_text())
+    until = time.monotonic() + 10
+    while _runs(child):
+        assert time.monotonic() < until
+
+
+def _runs(process: int) -> bool:
+    state = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+def test_a_missing_environment_is_noticed_before_anything_hangs(
+    pulumi: Pulumi, capsys: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pulumi(f"touch {tmp_path}/started")
+    monkeypatch.setattr(source, "PROJECT", tmp_path)
+
+    assert "type `make setup`" in refused(["--stack", "dev"], capsys)
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_pack_is_looked_at_before_anything_hangs(
+    pulumi: Pulumi, capsys: Said, tmp_path: Path
+) -> None:
+    pulumi(f"touch {tmp_path}/started")
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    arguments = ["--stack", "dev", "--policy-pack", str(pack)]
+
+    assert "is no policy pack" in refused(arguments, capsys)
+    description = pack / "PulumiPolicy.yaml"
+    description.write_text("runtime: {name: python, options: {virtualenv: ../none}}")
+    assert "there is no virtual environment" in refused(arguments, capsys)
+    assert not (tmp_path / "started").exists()
+    description.write_text(f"runtime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}")
+    Pack(pack, None).require()
+
+
+def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+
+    assert "pulumi is not on PATH" in refused(["--stack", "dev"], capsys)
+
+
+def test_a_stack_without_a_file(capsys: Said) -> None:
+    assert "there is no Pulumi.nope.yaml" in refused(["--stack", "nope", "--local"], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--stack", "dev", "--preview-json", "-"], ["--stack", "dev", "--timeout", "soon"]],
+)
+def test_wrong_options_are_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
