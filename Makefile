@@ -36,8 +36,11 @@ call: venv ## Make one verified prediction
 preview: tools ## Show what `up` would change; S=dev and S=prod work without an account
 	@$(LOCALCLOUD) preview --stack $(S) $(ARGS)
 
-review: tools ## The preview for a pull request: who is affected, what it costs; S=dev
-	@$(PYTHON) -m review --local --stack '$(S)' $(ARGS)
+ENVIRONMENT = $(or $(shell sed -n 's/.*:environment: *//p' 'Pulumi.$(S).yaml' 2>/dev/null),dev)
+
+review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say
+	@$(PYTHON) -m review --local --stack '$(S)' --policy-pack policy \
+		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(ARGS)
 
 outputs: tools ## Show the stack's outputs
 	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)

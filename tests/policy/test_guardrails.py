@@ -1,0 +1,219 @@
+"""Each guardrail by itself: what passes, what does not, what is missing, what nobody knows yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pulumi_policy
+import pytest
+from pulumi_policy import ResourceValidationArgs
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
+
+from policy.guardrails import GUARDRAILS
+from policy.guardrails.rule import UNKNOWN, Resource, ResourceGuardrail, StackGuardrail, known
+
+RULES = {rule.name: rule for rule in GUARDRAILS}
+ACR = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
+PULL = "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+PROBE = {"httpGet": {"path": "/health", "port": 8502}}
+DIGEST = f"@sha256:{'0' * 64}"
+
+
+def group(**container: Any) -> dict[str, Any]:
+    made = {
+        "name": "sidecar",
+        "image": f"registry.azurecr.io/sidecar{DIGEST}",
+        "command": ["nginx"],
+        "ports": [{"port": 443}],
+        "livenessProbe": PROBE,
+        "readinessProbe": PROBE,
+        "resources": {"requests": {"cpu": 1, "memoryInGB": 1}},
+        "volumeMounts": [{"mountPath": "/etc/nginx-sidecar"}],
+        **container,
+    }
+    return {
+        "containers": [made],
+        "imageRegistryCredentials": [{"server": "registry.azurecr.io", "identity": "id"}],
+        "ipAddress": {"ports": [{"port": 443}], "dnsNameLabel": "demo"},
+        "tags": {"project": "p", "stack": "s", "environment": "dev"},
+    }
+
+
+def without(props: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in props.items() if name != key}
+
+
+DAY = 24
+LASTING = {"validityPeriodHours": 90 * DAY, "earlyRenewalHours": 30 * DAY}
+# Guardrail, properties that pass, properties that do not.
+RESOURCES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    ("registry-without-admin-user", {"adminUserEnabled": False}, {"adminUserEnabled": True}),
+    (
+        "registry-without-anonymous-pull",
+        {"anonymousPullEnabled": False},
+        {"anonymousPullEnabled": True},
+    ),
+    ("images-by-digest", group(), group(image="registry.azurecr.io/sidecar:latest")),
+    ("images-from-own-registry", group(), group(image=f"docker.io/nginx{DIGEST}")),
+    (
+        "images-pulled-by-identity",
+        group(),
+        {"imageRegistryCredentials": [{"server": "r", "username": "u", "password": "p"}]},
+    ),
+    ("one-public-port", group(), {"ipAddress": {"ports": [{"port": 443}, {"port": 80}]}}),
+    ("tls-required", group(), group(command=["model-server"])),
+    ("dns-name-in-certificate", group(), without(group(), "ipAddress")),
+    ("probes-everywhere", group(), group(readinessProbe=None)),
+    ("within-budget", group(), group(resources={"requests": {"cpu": 8, "memoryInGB": 1}})),
+    ("volume-beside-etc-nginx", group(), group(volumeMounts=[{"mountPath": "/etc/nginx/"}])),
+    (
+        "pull-and-nothing-else",
+        {"roleDefinitionId": PULL, "scope": ACR},
+        {"roleDefinitionId": PULL, "scope": "/subscriptions/s"},
+    ),
+    ("no-key-in-the-open", {"a": ["text"]}, {"a": [{"b": "-----BEGIN EC " + "PRIVATE KEY-----"}]}),
+    (
+        "strong-keys",
+        {"algorithm": "ECDSA", "ecdsaCurve": "P256"},
+        {"algorithm": "ECDSA"},
+    ),
+    (
+        "leaf-for-one-purpose",
+        {"allowedUses": ["digital_signature", "client_auth"]},
+        {"allowedUses": ["digital_signature"]},
+    ),
+    (
+        "ca-only-signs",
+        {"isCaCertificate": True, "allowedUses": ["cert_signing"]},
+        {"isCaCertificate": True, "allowedUses": ["cert_signing", "server_auth"]},
+    ),
+    ("validity-within-limits", LASTING, {**LASTING, "earlyRenewalHours": 90 * DAY}),
+    (
+        "not-about-to-end",
+        {"validityEndTime": "2999-01-01T00:00:00Z"},
+        {"validityEndTime": "2026-01-01T00:00:00Z"},
+    ),
+    ("tags", group(), {"tags": {"stack": "s"}}),
+]
+CHECKED_BY_ITS_VOLUME = {"no-ca-key-in-volume", "server-is-no-ca", "nginx-insists"}
+CONFIGURED = {"protected-against-deletion", "allowed-locations"}
+
+
+def resource(rule: ResourceGuardrail, props: dict[str, Any], **options: Any) -> Resource:
+    type_ = f"azure-native:{rule.types[0]}" if rule.types else "azure-native:any:Thing"
+    return Resource(type_, "it", props, **options)
+
+
+def resource_rule(name: str) -> ResourceGuardrail:
+    rule = RULES[name]
+    assert isinstance(rule, ResourceGuardrail)
+    return rule
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), RESOURCES, ids=[row[0] for row in RESOURCES])
+def test_a_guardrail_finds_what_is_wrong_and_nothing_else(
+    name: str, good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    rule = resource_rule(name)
+
+    assert rule.findings(resource(rule, good)) == []
+    (finding, *_) = rule.findings(resource(rule, bad))
+    assert finding.endswith(rule.remedy)
+
+
+@pytest.mark.parametrize(("name", "good", "bad"), RESOURCES, ids=[row[0] for row in RESOURCES])
+def test_what_nobody_knows_yet_is_no_finding(
+    name: str, good: dict[str, Any], bad: dict[str, Any]
+) -> None:
+    rule = resource_rule(name)
+
+    assert rule.findings(resource(rule, dict.fromkeys({**good, **bad}, UNKNOWN))) == []
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_guardrail_survives_what_is_missing(name: str) -> None:
+    rule = RULES[name]
+
+    if isinstance(rule, ResourceGuardrail):
+        rule.findings(resource(rule, {}))
+    if isinstance(rule, StackGuardrail):
+        assert rule.findings([]) == []
+
+
+def test_every_guardrail_of_resources_is_looked_at() -> None:
+    rows = {name for name, _, _ in RESOURCES} | CHECKED_BY_ITS_VOLUME | CONFIGURED
+
+    assert rows == {name for name, rule in RULES.items() if isinstance(rule, ResourceGuardrail)}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_guardrail_says_what_why_and_what_to_do(name: str) -> None:
+    rule = RULES[name]
+
+    assert rule.description.endswith(".")
+    assert rule.url.startswith("https://")
+    assert not rule.remedy.endswith(".")
+    assert isinstance(rule.policy(), pulumi_policy.Policy)
+
+
+def test_a_guardrails_limits_are_the_environments() -> None:
+    rule = resource_rule("within-budget")
+    asks = group(resources={"requests": {"cpu": 6, "memoryInGB": 1}})
+
+    assert rule.findings(resource(rule, asks))
+    assert rule.findings(resource(rule, asks), {"cpu": 8}) == []
+    assert rule.findings(resource(rule, asks), {"cpu": 5})
+
+
+def test_protection_and_places_are_asked_for() -> None:
+    protect, places = (
+        resource_rule("protected-against-deletion"),
+        resource_rule("allowed-locations"),
+    )
+
+    assert protect.findings(resource(protect, {})) == []
+    assert protect.findings(resource(protect, {}), {"protect": True})
+    assert protect.findings(resource(protect, {}, protected=True), {"protect": True}) == []
+    assert places.findings(resource(places, {"location": "eastus"})) == []
+    assert places.findings(resource(places, {"location": "East US"}), {"allowed": ["westeurope"]})
+    assert not places.findings(
+        resource(places, {"location": "West Europe"}), {"allowed": ["westeurope"]}
+    )
+
+
+def test_values_are_copied_without_touching_what_is_unknown() -> None:
+    given = {"a": UNKNOWN_STRING_VALUE, "b": [{"c": 1, "d": UNKNOWN_STRING_VALUE}], "e": None}
+    proxy = unknown_checking_proxy(given)
+
+    with pytest.raises(UnknownValueError):
+        proxy["a"]
+    assert known(proxy) == {"a": UNKNOWN, "b": [{"c": 1, "d": UNKNOWN}], "e": None}
+
+
+def test_the_engine_is_told_in_the_words_of_the_guardrail() -> None:
+    said: list[str] = []
+    rule = resource_rule("registry-without-admin-user")
+    policy = rule.policy()
+    assert isinstance(policy, pulumi_policy.ResourceValidationPolicy)
+    args = ResourceValidationArgs(
+        "azure-native:containerregistry:Registry",
+        {"adminUserEnabled": True},
+        "urn:x",
+        "x",
+        pulumi_policy.PolicyResourceOptions(
+            protect=False,
+            ignore_changes=[],
+            delete_before_replace=None,
+            aliases=[],
+            custom_timeouts=pulumi_policy.PolicyCustomTimeouts(0, 0, 0),
+            additional_secret_outputs=[],
+        ),
+        None,
+    )
+
+    def report(message: str, urn: str | None = None) -> None:
+        said.append(message)
+
+    policy.validate(args, report)
+
+    assert said == rule.findings(Resource(args.resource_type, "x", {"adminUserEnabled": True}))
