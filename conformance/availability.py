@@ -211,7 +211,7 @@ def _in_words(good: Asked, held: list[float], limit: float, reached: int | None)
 def _share(endpoint: Endpoint, identity: Identity) -> str:
     """What a client is answered that may have used up its share."""
     answer = endpoint.get(identity)
-    if answer.status == 429 and not answer.error.startswith("too many requests or connections at once"):
+    if answer.status == 429 and not answer.error.startswith("too many"):
         return "429 without its reason"
     return str(answer.status)
 
