@@ -7,6 +7,7 @@ https://www.pulumi.com/registry/packages/docker/api-docs/image/
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -97,9 +98,15 @@ class Docker(Plugin):
         }
 
     def _build(self, name: str, build: Properties, folder: Path) -> None:
-        """Run build.sh with DESTDIR set to the image's root, unless that was done before."""
-        if (folder / "command.json").exists():
-            return
+        """Build an image unless that was done before, or is just being done by another run."""
+        self.images.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "command.json").exists():
+                self._run_build(name, build, folder)
+
+    def _run_build(self, name: str, build: Properties, folder: Path) -> None:
+        """Run build.sh with DESTDIR set to the image's root."""
         context = self.project / build["context"]
         command = _last_command(self._dockerfile(build))
         shutil.rmtree(folder, ignore_errors=True)
