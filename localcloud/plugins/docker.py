@@ -100,10 +100,13 @@ class Docker(Plugin):
     def _build(self, name: str, build: Properties, folder: Path) -> None:
         """Build an image unless that was done before, or is just being done by another run."""
         self.images.mkdir(parents=True, exist_ok=True)
-        with folder.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        images = os.open(self.images, os.O_RDONLY)
+        try:
+            fcntl.flock(images, fcntl.LOCK_EX)
             if not (folder / "command.json").exists():
                 self._run_build(name, build, folder)
+        finally:
+            os.close(images)
 
     def _run_build(self, name: str, build: Properties, folder: Path) -> None:
         """Run build.sh with DESTDIR set to the image's root."""
