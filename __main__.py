@@ -106,7 +106,7 @@ if cfg.tls == "mtls":
     containers, volumes = [model, sidecar.container], [sidecar.volume]
     public_port = cfg.endpoint_port
 
-ContainerGroup(
+endpoint = ContainerGroup(
     "endpoint",
     ContainerGroupArgs(
         resource_group_name=group.name,
@@ -121,7 +121,8 @@ ContainerGroup(
 )
 
 pulumi.export("endpoint", outputs.endpoint(cfg, fqdn, model_image.reference, trust_bundle))
-pulumi.export("clientCertificates", outputs.client_certificates(clients))
-pulumi.export("certificates", records)
+# The next deployment believes these: they change only when the endpoint has followed.
+pulumi.export("clientCertificates", outputs.once(endpoint, outputs.client_certificates(clients)))
+pulumi.export("certificates", outputs.once(endpoint, records))
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

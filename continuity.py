@@ -125,8 +125,7 @@ def carry_over(
     keys = {(r["name"], r["generation"], r["publicKeySha256"]) for r in mine}
     serials = {r["serialNumber"] for r in mine}
     trusted = {r["issuer"] for r in current if r["role"] == "ca"}
-    # Outputs of version 0.1 say too little of a certificate to carry it over.
-    before = [r for r in previous if r["role"] == "client" and "publicKeySha256" in r]
+    before = [_completed(r, mine) for r in previous if r["role"] == "client"]
     carried: list[Record] = []
     for record in before:
         if record["serialNumber"] in serials or record["issuer"] not in trusted:
@@ -139,6 +138,22 @@ def carry_over(
     if _standing([*mine, *carried]) != _standing(before):
         carried = [r for r in carried if _end(r) > now]
     return [*current, *({**r, "daysLeft": _days_left(r, now)} for r in carried)]
+
+
+def _completed(record: Record, current: Iterable[Record]) -> Record:
+    """A record of version 0.1, which says less: there was one generation, with the key it has."""
+    if "publicKeySha256" in record:
+        return record
+    name = record["name"]
+    keys = (r["publicKeySha256"] for r in current if (r["name"], r["generation"]) == (name, 1))
+    return {
+        "generation": 1,
+        "status": "current",
+        "issuer": "ca@1",
+        "publicKeySha256": next(keys, ""),
+        "renewsFrom": None,
+        **record,
+    }
 
 
 def accepted(records: Iterable[Record]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 
 from components.certificates import CertificateAuthority, LeafCertificate, serial_number
+from components.container_group import ContainerGroup
 from settings import StackSettings
 from settings.certificates import Role
 
@@ -155,6 +156,11 @@ def certificates(
             for generation, client in generations.items()
         ),
     ]
+
+
+def once(endpoint: ContainerGroup, value: pulumi.Input[Any]) -> pulumi.Output[Any]:
+    """A value, when the endpoint has been deployed with it; not after a deployment that failed."""
+    return pulumi.Output.all(value, endpoint.fqdn).apply(lambda values: values[0])
 
 
 def _days_before(end: str, days: int) -> str:

@@ -110,12 +110,22 @@ for _id, _kind in SIEGE.items():
     case(_id, _kind.presented, IN_TIME, reaches=_kind.count * _kind.reaches)(_besieging(_id))
 
 
-@case("AVAIL-07", "bodies a byte a second by bob, as many as he may hold, and alice asks", SHARE)
+@case(
+    "AVAIL-07",
+    "bodies a byte a second by bob, as many as he may hold, and alice asks",
+    SHARE,
+    needs=("stack",),
+)
 def slow_bodies_of_another(endpoint: Endpoint) -> Observed:
     return _holding(endpoint, endpoint.bob, endpoint.alice)
 
 
-@case("AVAIL-08", "bodies a byte a second by alice, as many as she may hold, and bob asks", SHARE)
+@case(
+    "AVAIL-08",
+    "bodies a byte a second by alice, as many as she may hold, and bob asks",
+    SHARE,
+    needs=("stack",),
+)
 def slow_bodies_of_the_same(endpoint: Endpoint) -> Observed:
     return _holding(endpoint, endpoint.alice, endpoint.bob)
 

@@ -29,9 +29,8 @@ _MINIMUM_RSA_BITS = 2048
 SET_CERTIFICATE = (
     'pulumi config set --path certificates.authority.certificatePem -- "$(cat ca.crt)"'
 )
-SET_KEY = (
-    'pulumi config set --secret --path certificates.authority.privateKeyPem -- "$(cat ca.key)"'
-)
+# Not as an argument, which everybody on the machine can read.
+SET_KEY = "pulumi config set --secret --path certificates.authority.privateKeyPem < ca.key"
 
 
 class UnfitError(ValueError):

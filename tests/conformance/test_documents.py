@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 
 import pytest
@@ -25,9 +24,8 @@ def test_cases_that_a_document_names_exist(name: str) -> None:
 @pytest.mark.parametrize("name", TEXTS)
 def test_tests_that_a_document_names_exist(name: str) -> None:
     for path, _, test in re.findall(r"`(tests/[\w/]+\.py)(::(\w+))?`", TEXTS[name]):
-        tree = ast.parse((PROJECT / path).read_text())
-        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        assert any(f.startswith("test_") for f in functions)
+        functions = re.findall(r"^def (test_\w+)", (PROJECT / path).read_text(), re.MULTILINE)
+        assert functions
         assert not test or test in functions, f"{path} has no {test}"
 
 

@@ -10,13 +10,14 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from localcloud.stack import LocalStack, plain
 from tests.engine.brought import brought, secrets
-from tests.engine.engine import failing_preview, failing_up, preview, recorded, up
+from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
 
 VALIDITY = {"ca": 365, "server": 90, "client": 90}
 CLIENTS = ["alice", "ci-smoke-test"]
@@ -149,6 +150,25 @@ def test_a_jump_is_refused_and_the_endpoint_stays_as_it_is(
     assert why in previewed
     assert why in errors
     assert "docs/operations.md" in errors
+
+
+def test_a_step_that_fails_is_not_believed(deployed_dev: Path) -> None:
+    """Azure refuses the group: what clients hold is let in by the step before, tried again."""
+
+    def forget(type_: str, props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        if type_ == "azure-native:containerinstance:ContainerGroup":
+            props["image_registry_credentials"] = []
+
+    for step in (TRUST, ISSUE):
+        with recorded(deployed_dev, config=step) as local:
+            up(local)
+            files, told = volume(local), plain(local.stack.outputs())
+    with recorded(deployed_dev, config=STOP, run=changing(forget)) as local:
+        failing_up(local)
+        assert plain(local.stack.outputs()) == told
+    with recorded(deployed_dev, config=ISSUE) as local:
+        up(local)
+        assert volume(local) == files
 
 
 def test_in_production_the_ca_that_signs_is_protected_and_the_old_one_can_go(

@@ -137,12 +137,15 @@ def test_with_its_ca_goes_what_it_signed_accepted_and_revoked_alike() -> None:
     assert standing(records) == ({"A2": "alice"}, {})
 
 
-def test_records_of_version_0_1_name_what_is_let_in_today_and_carry_nothing_over() -> None:
+def test_a_certificate_of_version_0_1_that_is_renewed_at_once_is_let_in_until_it_ends() -> None:
+    """That version renewed nothing, so the first deployment after it may renew everything."""
     previous = [version_0_1(r) for r in (ca(), server(), client("A1"), client("B1", "bob"))]
 
-    records = carry_over(previous, [client("A1")])
-
-    assert standing(records) == ({"A1": "alice"}, {})
+    assert standing(carry_over(previous, [client("A1")])) == ({"A1": "alice"}, {"B1": "bob"})
+    assert standing(carry_over(previous, [client("A2")])) == (
+        {"A2": "alice", "A1": "alice"},
+        {"B1": "bob"},
+    )
 
 
 def test_numbers_from_the_state_are_the_numbers_that_were_put_there() -> None:

@@ -333,7 +333,7 @@ def test_every_component_registers_its_outputs(stack: str) -> None:
         "CertificateAuthority": {"certificatePem"},
         "ServerCertificate": leaf_outputs,
         "ClientCertificate": leaf_outputs,
-        "NginxSidecar": {"configuration"},
+        "NginxSidecar": {"configuration", "trustBundlePem"},
         "ContainerGroup": {"fqdn"},
     }
 
