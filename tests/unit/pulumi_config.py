@@ -27,6 +27,9 @@ def type_in(command: str, values: dict[str, Any], files: Mapping[str, str] | Non
         assert verb == "set"
     # Without it a text that begins with a hyphen would be an option.
     assert not any(word.startswith("$(") for word in value) or "--" in rest
+    if "<" in value:
+        _, name = value
+        value = [f"$(cat {name})"]
     value = [_read(word, files or {}) for word in value]
     steps: list[str | int] = _steps(key) if nested else [key]
     if verb == "rm":
