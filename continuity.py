@@ -19,6 +19,7 @@ from typing import Any
 import pulumi
 
 from components.certificates import ServerCertificate
+from components.nginx_sidecar import listed_as
 from settings.certificates import Certificates, ExpiryGate
 
 Record = Mapping[str, Any]
@@ -157,7 +158,7 @@ def _completed(record: Record, current: Iterable[Record]) -> Record:
 
 
 def accepted(records: Iterable[Record]) -> dict[str, str]:
-    """Serial number to client name, of the certificates that are let in."""
+    """What nginx knows them by to client name, of the certificates that are let in."""
     return _clients(r for r in records if r["status"] != "revoked")
 
 
@@ -167,7 +168,11 @@ def revoked(records: Iterable[Record]) -> dict[str, str]:
 
 
 def _clients(records: Iterable[Record]) -> dict[str, str]:
-    return {r["serialNumber"]: r["name"] for r in records if r["role"] == "client"}
+    return {
+        listed_as(r["serialNumber"], r.get("fingerprintSha1")): r["name"]
+        for r in records
+        if r["role"] == "client"
+    }
 
 
 def check_expiry(record: Record, gate: ExpiryGate, now: datetime) -> Record:

@@ -11,7 +11,12 @@ from typing import Any
 
 import pulumi
 
-from components.certificates import CertificateAuthority, LeafCertificate, serial_number
+from components.certificates import (
+    CertificateAuthority,
+    LeafCertificate,
+    fingerprint_sha1,
+    serial_number,
+)
 from components.container_group import ContainerGroup
 from settings import StackSettings
 from settings.certificates import Role
@@ -102,6 +107,7 @@ def certificates(
             "status": status,
             "issuer": issuer,
             "serialNumber": issued.certificate.id.apply(serial_number),
+            "fingerprintSha1": issued.certificate_pem.apply(fingerprint_sha1),
             "publicKeySha256": issued.public_key_sha256,
             "notBefore": issued.certificate.validity_start_time,
             "notAfter": issued.certificate.validity_end_time,
@@ -128,6 +134,7 @@ def certificates(
                 "status": "issuing" if anchor.label == certs.issuing else "trusted",
                 "issuer": anchor.label,
                 "serialNumber": serial_number(str(anchor.certificate.serial_number)),
+                "fingerprintSha1": fingerprint_sha1(anchor.issuer_pem),
                 "publicKeySha256": anchor.public_key_sha256,
                 "notBefore": _rfc3339(anchor.certificate.not_valid_before_utc),
                 "notAfter": _rfc3339(anchor.not_valid_after),

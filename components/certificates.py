@@ -1,7 +1,7 @@
 """The stack's private PKI: CAs, a server certificate, certificates for clients.
 
 Owns keys and certificates. Does not decide who is let in: the sidecar's allow-list does, from
-the serial numbers made here. Private keys are secret from the line that makes them and exist in
+the certificates made here. Private keys are secret from the line that makes them and exist in
 the encrypted stack state only; the CA's key goes nowhere else, the clients' keys only into the
 secret output `clientCertificates`.
 
@@ -77,7 +77,7 @@ class CertificateAuthority(pulumi.ComponentResource):
             ),
         )
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
-        self.public_key_sha256 = key.public_key_pem.apply(fingerprint)
+        self.public_key_sha256 = key.public_key_pem.apply(public_key_sha256)
         self.certificate = tls.SelfSignedCert(
             f"{name}-certificate",
             private_key_pem=self.private_key_pem,
@@ -141,7 +141,7 @@ class LeafCertificate(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         key = private_key(f"{name}-key", args.key_algorithm, key_opts)
         self.private_key_pem = pulumi.Output.secret(key.private_key_pem)
-        self.public_key_sha256 = key.public_key_pem.apply(fingerprint)
+        self.public_key_sha256 = key.public_key_pem.apply(public_key_sha256)
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=self.private_key_pem,
@@ -203,10 +203,23 @@ class ClientCertificate(LeafCertificate):
         self._issue(name, args, extended_key_usage="client_auth", key_opts=key_opts)
 
 
-def fingerprint(public_key_pem: str) -> str:
+def public_key_sha256(public_key_pem: str) -> str:
     """SHA-256 of a public key (SubjectPublicKeyInfo, DER), in hexadecimal: what RFC 7469 pins."""
-    body = "".join(line for line in public_key_pem.splitlines() if "-----" not in line)
-    return hashlib.sha256(base64.b64decode(body)).hexdigest()
+    return hashlib.sha256(_der(public_key_pem)).hexdigest()
+
+
+def fingerprint_sha1(certificate_pem: str) -> str:
+    """SHA-1 of a certificate (DER), in lower-case hexadecimal: nginx' `$ssl_client_fingerprint`.
+
+    nginx offers no other. It tells one certificate from all that anybody else can make: that takes
+    a second preimage, which nobody can find for SHA-1. Collisions, which can be found, need both
+    certificates to be made by the same hand.
+    """
+    return hashlib.sha1(_der(certificate_pem), usedforsecurity=False).hexdigest()
+
+
+def _der(pem: str) -> bytes:
+    return base64.b64decode("".join(line for line in pem.splitlines() if "-----" not in line))
 
 
 def serial_number(certificate_id: str) -> str:

@@ -13,7 +13,7 @@ import io
 import tarfile
 from datetime import UTC, datetime
 
-from components.nginx_sidecar import ClientLimits, render
+from components.nginx_sidecar import ClientLimits, listed_as, render
 
 VARIABLES = {
     "model_name": "example",
@@ -22,8 +22,11 @@ VARIABLES = {
     "health_port": 18502,
     "server_names": ["localhost", "model.example.com"],
     "verify_depth": 0,
-    "accepted": {"0A": "everything", "0B": "limited"},
-    "revoked": {"0C": "revoked"},
+    "accepted": {
+        listed_as("0A", "a" * 40): "everything",
+        listed_as("0B", None): "limited",
+    },
+    "revoked": {listed_as("0C", "c" * 40): "revoked"},
     "limits": [
         ClientLimits(
             name="limited",

@@ -58,7 +58,7 @@ class NginxSidecarArgs:
     verify_depth: int = 0
     """How many CAs may stand between a client's certificate and a root in the bundle."""
     accepted: pulumi.Input[Mapping[str, str]]
-    """Serial number to the name of the client that is let in with it."""
+    """A certificate, as `listed_as` says, to the name of the client that is let in with it."""
     revoked: pulumi.Input[Mapping[str, str]]
     """Likewise for those that are not any more: the access log names them."""
     limits: Sequence[ClientLimits] = ()
@@ -144,6 +144,20 @@ class NginxSidecar(pulumi.ComponentResource):
         self.register_outputs(
             {"configuration": self.configuration, "trustBundlePem": args.trust_bundle_pem}
         )
+
+
+def listed_as(serial_number: str, fingerprint_sha1: str | None) -> str:
+    """What a certificate is known by in the maps of nginx.conf.
+
+    The serial number alone would let in whoever has the key of any trusted CA: he can issue a
+    certificate with a serial number that is on the list, and serial numbers are no secret. It is
+    all there is only of certificates of which version 0.1 told no more, until they end.
+
+    Args:
+        serial_number: as nginx writes it, see `certificates.serial_number`.
+        fingerprint_sha1: of the certificate.
+    """
+    return f"{serial_number}/{fingerprint_sha1}" if fingerprint_sha1 else f"~^{serial_number}/"
 
 
 def connections_per_client(memory_in_gb: float, max_request_body_in_mb: int) -> int:

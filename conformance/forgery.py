@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import ssl
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from asn1crypto import x509 as asn1
@@ -15,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from components.nginx_sidecar import listed_as
 from conformance.peers import Authority, Endpoint, Identity, write_private
+from conformance.witness import sidecar
 
 HOUR = timedelta(hours=1)
 
@@ -66,6 +72,32 @@ def forged(
     if extension:
         builder = builder.add_extension(*extension)
     return Authority(builder.sign(issuer.key, hashes.SHA256()), key, issuer.folder)
+
+
+@contextmanager
+def also_listed(endpoint: Endpoint, leaf: Authority, *trusted: Authority) -> Iterator[Endpoint]:
+    """A copy of the sidecar that takes one more certificate for alice's.
+
+    Args:
+        endpoint: whose sidecar.
+        leaf: the certificate.
+        trusted: CAs that count beside the stack's.
+    """
+    number = f"{leaf.certificate.serial_number:X}"
+    number = number.zfill(len(number) + len(number) % 2)
+    known_by = listed_as(number, leaf.certificate.fingerprint(hashes.SHA1()).hex())  # noqa: S303  nginx knows no other
+
+    def change(text: str) -> str:
+        entry = f'\\g<0>\n"{known_by}" "alice";'
+        text = re.sub(r'\$client_name \{\s+default "\w*";', entry, text)
+        return text.replace("ssl_client_certificate ca.crt", f"ssl_client_certificate {bundle}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "trusted.crt"
+        others = [ca.certificate.public_bytes(serialization.Encoding.PEM) for ca in trusted]
+        bundle.write_bytes(b"".join([endpoint.ca_file.read_bytes(), *others]))
+        with sidecar(endpoint, Path(folder), change) as copy:
+            yield copy
 
 
 def alices_serial(endpoint: Endpoint) -> str:

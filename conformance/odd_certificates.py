@@ -1,6 +1,7 @@
 """CERT-27 and on: serial numbers, keys, signatures and names as nobody would issue them.
 
-The endpoint's list is compared with the serial number alone, so most of them have alice's.
+Most of them have alice's serial number, which is no secret, and all but a few are signed with the
+key of a CA that is trusted: what is left then is the rest of the certificate.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPri
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from conformance.case import Observed, case
-from conformance.forgery import alices_serial, edited, forged, holder, shown
+from conformance.forgery import alices_serial, also_listed, edited, forged, holder, shown
 from conformance.handshake import REFUSED, lenient, predicted
 from conformance.peers import Answer, Authority, Endpoint
 
@@ -130,13 +131,7 @@ def rsa_2048(endpoint: Endpoint) -> Outcome:
 # Certificates that hold, and which only the CA's key can make: other keys than the stack's.
 
 
-@case(
-    "CERT-40",
-    "alice's serial number, a P-521 key, over TLS 1.3",
-    "200",
-    reaches=1,
-    needs=("authority",),
-)
+@case("CERT-40", "alice's serial number, a P-521 key, over TLS 1.3", "403", needs=("authority",))
 def p_521(endpoint: Endpoint) -> Outcome:
     return _over(endpoint, ec.generate_private_key(ec.SECP521R1()), ssl.TLSVersion.TLSv1_3)
 
@@ -152,7 +147,7 @@ def p_521_before(endpoint: Endpoint) -> Outcome:
     return _over(endpoint, ec.generate_private_key(ec.SECP521R1()), ssl.TLSVersion.TLSv1_2)
 
 
-@case("CERT-42", "alice's serial number, an Ed25519 key", "200", reaches=1, needs=("authority",))
+@case("CERT-42", "alice's serial number, an Ed25519 key", "403", needs=("authority",))
 def ed_25519(endpoint: Endpoint) -> Outcome:
     return predicted(endpoint, shown(_like_alice(endpoint, ed25519.Ed25519PrivateKey.generate())))
 
@@ -202,26 +197,26 @@ CONTROLS = 'al\nice\r\nX-Client-Name: bob\x00\x1b[2J\x7f"}\u2028\u202e'
     needs=("authority", "logs"),
 )
 def controls(endpoint: Endpoint) -> Observed:
-    return _logged(endpoint, None)
+    return _logged(endpoint, forged(endpoint.authority, common_name=CONTROLS))
 
 
 @case(
     "CERT-46",
-    "control characters, quotes and line ends in the name, with alice's serial number",
+    "control characters, quotes and line ends in the name, on the list",
     "200, and the log is what it should be",
     reaches=1,
     needs=("authority", "logs"),
 )
 def controls_listed(endpoint: Endpoint) -> Observed:
     """The name that counts is the list's, so what the certificate says is seen nowhere."""
-    return _logged(endpoint, alices_serial(endpoint))
+    leaf = forged(endpoint.authority, common_name=CONTROLS)
+    with also_listed(endpoint, leaf) as copy:
+        return _logged(copy, leaf)
 
 
-def _logged(endpoint: Endpoint, serial: str | None) -> Observed:
+def _logged(endpoint: Endpoint, leaf: Authority) -> Observed:
     start = endpoint.access_log.stat().st_size
-    answer = predicted(
-        endpoint, shown(forged(endpoint.authority, common_name=CONTROLS, serial=serial))
-    )
+    answer = predicted(endpoint, shown(leaf))
     assert isinstance(answer, Answer), answer
     endpoint.logged(answer, start)  # its line is there now
     with endpoint.access_log.open("rb") as log:
@@ -242,3 +237,24 @@ def _is_of_nginx(line: bytes) -> bool:
         return isinstance(json.loads(line), dict) and line.isascii()
     except ValueError:
         return False
+
+
+# --- more than one CA ----------------------------------------------------------------------------
+
+
+@case(
+    "CERT-47",
+    "from another CA that is trusted, too: on the list, and with alice's serial number",
+    "on the list: 200, with alice's serial number: 403",
+    reaches=1,
+    needs=("authority",),
+)
+def from_another_trusted_ca(endpoint: Endpoint) -> str:
+    """Who has such a CA's key cannot make alice's certificate, only one that says it is."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "trusted, too")])
+    other = Authority.new(endpoint.folder, name)
+    listed, like_alices = forged(other), forged(other, serial=alices_serial(endpoint))
+    with also_listed(endpoint, listed, other) as copy:
+        seen = [predicted(copy, shown(leaf)) for leaf in (listed, like_alices)]
+    known, unknown = (x if isinstance(x, str) else x.status for x in seen)
+    return f"on the list: {known}, with alice's serial number: {unknown}"

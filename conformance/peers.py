@@ -158,6 +158,8 @@ class Endpoint:
     name: str = "localhost"
     address: str = "127.0.0.1"
     """What is connected to; for an endpoint elsewhere its name, which is looked up."""
+    files: Path | None = None
+    """The sidecar's, if they are not those that were deployed."""
 
     @property
     def sees_the_model(self) -> bool:
@@ -168,6 +170,11 @@ class Endpoint:
     def group(self) -> Path:
         """The container group's folder on this machine: its logs, its volumes."""
         return self.model_log.parent.parent
+
+    @property
+    def volume(self) -> Path:
+        """The sidecar's files."""
+        return self.files or self.group / "volumes/nginx-sidecar"
 
     @property
     def host(self) -> str:

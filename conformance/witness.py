@@ -86,7 +86,7 @@ def sidecar(
     log: Path | None = None,
 ) -> Iterator[Endpoint]:
     """A copy of the sidecar, before the deployed model unless another port is given."""
-    shutil.copytree(endpoint.group / "volumes/nginx-sidecar", folder / "volume")
+    shutil.copytree(endpoint.volume, folder / "volume")
     configuration = folder / "volume/nginx.conf"
     text = configuration.read_text()
     mine, health = _free_ports(2)
@@ -105,7 +105,7 @@ def sidecar(
         nginx = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     try:
         _await_port(health, nginx)
-        yield replace(endpoint, port=mine, access_log=log)
+        yield replace(endpoint, port=mine, access_log=log, files=folder / "volume")
     finally:
         nginx.terminate()
         nginx.wait(10)

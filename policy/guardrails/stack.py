@@ -12,7 +12,7 @@ from policy.guardrails.rule import UNKNOWN, Config, Resource, StackGuardrail
 from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
-LISTED = re.compile(r'^\s*"([0-9A-F]+)" "([^"]+)";', re.MULTILINE)
+LISTED = re.compile(r'^\s*"(?:~\^)?([0-9A-F]+)/[0-9a-f]*" "([^"]+)";', re.MULTILINE)
 
 
 def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
@@ -115,7 +115,7 @@ GUARDRAILS = [
     ),
     StackGuardrail(
         name="accepted-are-clients",
-        description="Every serial number on the list belongs to a client of the stack.",
+        description="Every certificate on the list belongs to a client of the stack.",
         severity="critical",
         remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
         url=CERTIFICATES,

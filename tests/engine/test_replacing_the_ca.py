@@ -13,6 +13,7 @@ from typing import Any
 import pulumi
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from localcloud.stack import LocalStack, plain
@@ -57,10 +58,10 @@ def urns(local: LocalStack) -> set[str]:
 
 
 def is_listed(local: LocalStack, certificate: x509.Certificate) -> bool:
-    """Whether the sidecar lets it in: its number is on the list, its CA in the bundle."""
-    accepted = volume(local)["nginx.conf"].partition("map $ssl_client_serial $revoked_client")[0]
-    number = f'"{certificate.serial_number:032X}" "'
-    return number in accepted and any(
+    """Whether the sidecar lets it in: it is on the list, its CA in the bundle."""
+    accepted = volume(local)["nginx.conf"].partition("$revoked_client {")[0]
+    sha1 = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303  which nginx takes
+    return f'"{certificate.serial_number:032X}/{sha1}" "' in accepted and any(
         certificate.issuer == ca.subject
         for ca in x509.load_pem_x509_certificates(volume(local)["ca.crt"].encode())
     )

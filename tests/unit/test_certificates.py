@@ -7,11 +7,13 @@ import random
 from typing import Any, get_args
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from components.certificates import fingerprint, serial_number
+from components.certificates import fingerprint_sha1, public_key_sha256, serial_number
 from settings.certificates import KeyAlgorithm
+from tests.unit.cas import make_ca
 from tests.unit.plugins import certificate_pem, pem, private_key_pem
 from tests.unit.program import STACKS, Deployment, deploy
 from tests.unit.properties import Secret
@@ -205,10 +207,19 @@ def test_a_public_key_is_named_by_what_others_pin() -> None:
     form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
-    written = fingerprint(key.public_bytes(*form).decode())
+    written = public_key_sha256(key.public_bytes(*form).decode())
 
     assert written == hashlib.sha256(der).hexdigest()
-    assert fingerprint(key.public_bytes(*form).decode().replace("\n", "\r\n")) == written
+    assert public_key_sha256(key.public_bytes(*form).decode().replace("\n", "\r\n")) == written
+
+
+def test_a_certificate_is_named_by_what_nginx_makes_of_it() -> None:
+    """As `openssl x509 -fingerprint -sha1` says, without the colons."""
+    ca = make_ca("Theirs")
+    sha1 = ca.certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303  nginx knows no other
+
+    assert fingerprint_sha1(ca.pem) == sha1
+    assert fingerprint_sha1(ca.pem.replace("\n", "\r\n")) == sha1
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 import continuity
+from components.nginx_sidecar import listed_as
 from tests.unit.records import NOW, Record, ca, client, end, server, through_pulumi, version_0_1
 
 
@@ -22,8 +24,29 @@ def carry_over(
     return [dict(r) for r in continuity.carry_over(through_pulumi(previous), current, now)]
 
 
-def standing(records: list[dict[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
-    return continuity.accepted(records), continuity.revoked(records)
+def standing(records: Sequence[continuity.Record]) -> tuple[dict[str, str], dict[str, str]]:
+    """Serial number to name, of who is let in and who is not any more."""
+    serials = {
+        listed_as(r["serialNumber"], r.get("fingerprintSha1")): r["serialNumber"] for r in records
+    }
+    accepted, revoked = continuity.accepted(records), continuity.revoked(records)
+    return {serials[k]: v for k, v in accepted.items()}, {serials[k]: v for k, v in revoked.items()}
+
+
+def test_a_certificate_is_listed_with_its_fingerprint() -> None:
+    """Somebody else can issue one with its serial number."""
+    records = [client("A1"), client("B1", "bob", status="revoked")]
+
+    assert continuity.accepted(records) == {"A1/fingerprint of A1": "alice"}
+    assert continuity.revoked(records) == {"B1/fingerprint of B1": "bob"}
+
+
+def test_one_of_which_version_0_1_told_no_fingerprint_is_listed_until_it_ends() -> None:
+    before = version_0_1(client("A1", key="key"))
+
+    records = continuity.carry_over([before], [ca(), client("A2", key="key")], NOW)
+
+    assert continuity.accepted(records) == {"A2/fingerprint of A2": "alice", "~^A1/": "alice"}
 
 
 def test_at_a_first_deployment_there_are_its_own_certificates_and_no_others() -> None:
@@ -36,7 +59,7 @@ def test_at_a_first_deployment_there_are_its_own_certificates_and_no_others() ->
 
 
 def test_neither_a_ca_nor_the_server_is_ever_let_in() -> None:
-    accepted = continuity.accepted([ca(), server("5E"), client("A1")])
+    accepted, _ = standing([ca(), server("5E"), client("A1")])
 
     assert accepted == {"A1": "alice"}
     assert continuity.revoked([{**ca(), "status": "revoked"}, server("5E")]) == {}
@@ -154,7 +177,7 @@ def test_numbers_from_the_state_are_the_numbers_that_were_put_there() -> None:
 
     records = continuity.carry_over(previous, [ca(), client("A2", generation=2)], NOW)
 
-    assert continuity.accepted(records) == {"A2": "alice", "A1": "alice"}
+    assert standing(records)[0] == {"A2": "alice", "A1": "alice"}
 
 
 def test_what_has_ended_leaves_the_list_when_the_list_changes_anyway() -> None:

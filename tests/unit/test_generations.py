@@ -9,6 +9,7 @@ import pulumi
 import pytest
 
 import identities
+from components.certificates import fingerprint_sha1
 from continuity import ContinuityError
 from settings import StackSettings
 from tests.unit.cas import Ca, make_ca
@@ -40,8 +41,10 @@ def theirs(signing: Ca = ROOT, chain: str = "", **others: Any) -> dict[str, Any]
     return {"certificates": {"authority": given, **others}}
 
 
-def serial(resource: str) -> str:
-    return int(digits(resource)).to_bytes(16).hex().upper()
+def listed(resource: str) -> str:
+    """What nginx knows a certificate by."""
+    serial = int(digits(resource)).to_bytes(16).hex().upper()
+    return f"{serial}/{fingerprint_sha1(certificate_pem(resource))}"
 
 
 def volume(deployment: Deployment, name: str) -> str:
@@ -85,8 +88,8 @@ def test_every_generation_that_is_listed_is_let_in() -> None:
 
     assert map_of(configuration(deployment), "$client_name") == {
         "default": "",
-        serial("client-alice@1-certificate"): "alice",
-        serial("client-alice@2-certificate"): "alice",
+        listed("client-alice@1-certificate"): "alice",
+        listed("client-alice@2-certificate"): "alice",
     }
 
 
@@ -261,7 +264,8 @@ def records_of(overrides: dict[str, Any]) -> list[dict[str, Any]]:
 def renumbered(records: list[dict[str, Any]], role: str) -> list[dict[str, Any]]:
     """As if all certificates of a role had been other ones for the same keys."""
     return [
-        {**r, "serialNumber": f"0{i}"} if r["role"] == role else r for i, r in enumerate(records)
+        {**r, "serialNumber": f"0{i}", "fingerprintSha1": f"{i:040x}"} if r["role"] == role else r
+        for i, r in enumerate(records)
     ]
 
 
@@ -280,10 +284,10 @@ def test_a_certificate_that_a_client_still_holds_is_let_in_after_its_renewal() -
 
     assert map_of(configuration(deployment), "$client_name") == {
         "default": "",
-        serial("client-alice@1-certificate"): "alice",
-        serial("client-alice@2-certificate"): "alice",
-        "02": "alice",
-        "03": "alice",
+        listed("client-alice@1-certificate"): "alice",
+        listed("client-alice@2-certificate"): "alice",
+        f"02/{2:040x}": "alice",
+        f"03/{3:040x}": "alice",
     }
     assert map_of(configuration(deployment), "$revoked_client") == {"default": ""}
     carried = deployment.exports["certificates"][-2:]
@@ -303,12 +307,12 @@ def test_a_client_and_a_generation_that_are_taken_out_are_known_as_revoked() -> 
     text = configuration(deployment)
     assert map_of(text, "$client_name") == {
         "default": "",
-        serial("client-alice@2-certificate"): "alice",
+        listed("client-alice@2-certificate"): "alice",
     }
     assert map_of(text, "$revoked_client") == {
         "default": "",
-        serial("client-alice@1-certificate"): "alice",
-        serial("client-bob@1-certificate"): "bob",
+        listed("client-alice@1-certificate"): "alice",
+        listed("client-bob@1-certificate"): "bob",
     }
 
 

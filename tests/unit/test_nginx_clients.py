@@ -9,16 +9,22 @@ from typing import Any
 
 import pytest
 
+from components import nginx_sidecar
+from components.certificates import fingerprint_sha1
+from components.nginx_sidecar import listed_as
 from tests.unit.nginx_conf import Directive, configuration, lookup, map_of, model_location, parse
-from tests.unit.plugins import digits
+from tests.unit.plugins import certificate_pem, digits
 from tests.unit.program import STACKS, deploy
+from tests.unit.test_nginx_sidecar import VARIABLES
 
 PREDICT, STATUS, API = "/v1/models/demo:predict", "/v1/models/demo", "/openapi.json"
 
 
-def serial_of(client: str) -> str:
-    """Of the first generation."""
-    return int(digits(f"client-{client}@1-certificate")).to_bytes(16).hex().upper()
+def listed(client: str) -> str:
+    """What nginx knows the first generation's certificate by."""
+    name = f"client-{client}@1-certificate"
+    serial = int(digits(name)).to_bytes(16).hex().upper()
+    return f"{serial}/{fingerprint_sha1(certificate_pem(name))}"
 
 
 def rendered(*clients: dict[str, Any], previous: Any = None) -> str:
@@ -50,16 +56,16 @@ def test_the_list_holds_every_client_once_and_nobody_else(stack: str) -> None:
 
     assert map_of(text, "$client_name") == {
         "default": "",
-        **{serial_of(client): client for client in clients},
+        **{listed(client): client for client in clients},
     }
     assert map_of(text, "$revoked_client") == {"default": ""}
-    assert all(text.count(serial_of(client)) == 1 for client in clients)
+    assert all(text.count(listed(client)) == 1 for client in clients)
 
 
 def test_a_client_taken_out_of_the_stack_file_is_off_the_list() -> None:
     assert map_of(rendered({"name": "ci-smoke-test"}), "$client_name") == {
         "default": "",
-        serial_of("ci-smoke-test"): "ci-smoke-test",
+        listed("ci-smoke-test"): "ci-smoke-test",
     }
 
 
@@ -74,12 +80,32 @@ def test_neither_the_servers_nor_the_cas_serial_number_is_on_the_list() -> None:
         assert int(digits(name)).to_bytes(16).hex().upper() not in text
 
 
+def test_a_serial_number_alone_lets_nobody_in() -> None:
+    """Whoever has the key of a CA that is trusted, too, can issue one with it."""
+    rules = map_of(configuration(deploy("dev")), "$client_name")
+    serial, _, sha1 = listed("alice").partition("/")
+
+    assert lookup(rules, f"{serial}/{sha1}") == "alice"
+    assert lookup(rules, f"{serial}/{'0' * 40}") == ""
+    assert lookup(rules, f"{serial}/") == ""
+    assert lookup(rules, f"00/{sha1}") == ""
+
+
+def test_of_an_old_certificate_the_serial_number_has_to_be_the_whole() -> None:
+    accepted = {listed_as("0A", None): "alice"}
+    rules = map_of(nginx_sidecar.render({**VARIABLES, "accepted": accepted}), "$client_name")
+
+    assert lookup(rules, f"0A/{'a' * 40}") == "alice"
+    assert lookup(rules, f"0A0A/{'a' * 40}") == ""
+    assert lookup(rules, f"0B0A/{'a' * 40}") == ""
+
+
 def test_a_revoked_certificate_is_named_in_the_log_and_let_in_nowhere() -> None:
     previous = deploy("dev").exports["certificates"]
 
     text = rendered({"name": "alice"}, previous=previous)
 
-    gone = serial_of("ci-smoke-test")
+    gone = listed("ci-smoke-test")
     assert map_of(text, "$revoked_client") == {"default": "", gone: "ci-smoke-test"}
     assert gone not in map_of(text, "$client_name")
     assert text.count(gone) == 1

@@ -12,6 +12,7 @@ import jinja2
 import pytest
 
 from components import nginx_sidecar
+from components.nginx_sidecar import listed_as
 from tests.unit.nginx_conf import configuration, map_of, model_location, only, parse, servers
 from tests.unit.program import STACKS, deploy
 
@@ -23,8 +24,8 @@ VARIABLES: dict[str, Any] = {
     "health_port": 8502,
     "server_names": ["model.example.com"],
     "verify_depth": 0,
-    "accepted": {"0A": "alice"},
-    "revoked": {"0B": "bob"},
+    "accepted": {listed_as("0A", "a" * 40): "alice"},
+    "revoked": {listed_as("0B", "b" * 40): "bob"},
     "limits": [],
     "max_request_body_in_mb": 8,
     "worker_processes": 1,

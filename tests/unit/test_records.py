@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 
-from components.certificates import fingerprint, serial_number
+from components.certificates import fingerprint_sha1, public_key_sha256, serial_number
 from tests.unit.cas import make_ca
 from tests.unit.plugins import (
     after,
@@ -35,7 +36,8 @@ def row(role: str, name: str, resource: str, days: int, **others: Any) -> dict[s
         "status": "current",
         "issuer": "ca@1",
         "serialNumber": serial_number(digits(f"{resource}-certificate")),
-        "publicKeySha256": fingerprint(public_key_pem(f"{resource}-key")),
+        "fingerprintSha1": fingerprint_sha1(certificate_pem(f"{resource}-certificate")),
+        "publicKeySha256": public_key_sha256(public_key_pem(f"{resource}-key")),
         "notBefore": after(days=0),
         "notAfter": after(days=days),
         "renewsFrom": after(days=days - days // 3),
@@ -100,7 +102,7 @@ def test_a_ca_of_the_users_is_told_by_its_own_certificate() -> None:
         (records[0], theirs, "issuing", 799),
         (records[1], other, "trusted", 899),
     ):
-        key = fingerprint(_public_pem(ca.key))
+        key = public_key_sha256(_public_pem(ca.key))
         certificate = ca.certificate
         assert record == {
             "role": "ca",
@@ -109,6 +111,7 @@ def test_a_ca_of_the_users_is_told_by_its_own_certificate() -> None:
             "status": status,
             "issuer": f"external@{key[:16]}",
             "serialNumber": serial_number(str(certificate.serial_number)),
+            "fingerprintSha1": certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303  which nginx takes
             "publicKeySha256": key,
             "notBefore": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
             "notAfter": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
