@@ -150,7 +150,7 @@ GUARDRAILS = [
     ),
     ResourceGuardrail(
         name="images-by-digest",
-        description="Images are named by digest. Unknown, and so not seen, until the first build.",
+        description="Images are named by digest.",
         severity="high",
         remedy="Name it as registry/repository@sha256:<64 hex digits>",
         url=f"{LEARN}container-registry/container-registry-image-tag-version",
@@ -159,7 +159,7 @@ GUARDRAILS = [
     ),
     ResourceGuardrail(
         name="images-from-own-registry",
-        description="Images come from the stack's registry. Unknown until that is there.",
+        description="Images come from the stack's registry.",
         severity="medium",
         remedy="Build it into the stack's registry, or add its registry to the rule's `allowed`",
         url=f"{LEARN}container-registry/container-registry-best-practices",

@@ -132,7 +132,7 @@ GUARDRAILS = [
     ),
     ResourceGuardrail(
         name="not-about-to-end",
-        description="No certificate ends within days. Unknown while it is being issued.",
+        description="No certificate ends within days.",
         severity="high",
         remedy="Run an up inside its window: see 'Renew before certificates end' in operations.md",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
@@ -142,8 +142,7 @@ GUARDRAILS = [
     ),
     ResourceGuardrail(
         name="nginx-insists",
-        description="nginx asks every client, with TLS 1.2 or later, anew each time. Unknown until "
-        "the certificates are issued.",
+        description="nginx asks every client, with TLS 1.2 or later, anew each time.",
         severity="critical",
         remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
         url="https://ssl-config.mozilla.org/#server=nginx",

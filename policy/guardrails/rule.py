@@ -30,6 +30,11 @@ class _Unknown:
 
 UNKNOWN = _Unknown()
 
+# When a guardrail first sees a defect. Before, what it looks at is unknown, and that is no finding.
+FIRST_PREVIEW = "Holds from the preview of a first deployment on"
+FIRST_UP = "Unknown in the preview of a first deployment: its up stops before the resource is made"
+AFTERWARDS = "Unknown until everything is made: then the deployment fails"
+
 
 @dataclass(frozen=True)
 class Resource:
@@ -57,6 +62,8 @@ class Guardrail:
     """What to do about a finding."""
     url: str
     """Why."""
+    seen: str = FIRST_PREVIEW
+    """From when on."""
     advisory: bool = False
     """Whether it only advises, unless configured otherwise."""
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -65,7 +72,7 @@ class Guardrail:
     def _common(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "description": self.description,
+            "description": f"{self.description} {self.seen}.",
             "severity": pulumi_policy.Severity(self.severity),
             "remediation_steps": self.remedy,
             "url": self.url,

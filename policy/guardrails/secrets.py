@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, each
+from policy.guardrails.rule import (
+    UNKNOWN,
+    Config,
+    Resource,
+    ResourceGuardrail,
+    StackGuardrail,
+    each,
+)
 
 GROUP = "containerinstance:ContainerGroup"
 KEY = "PRIVATE KEY-----"
@@ -25,6 +32,13 @@ def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
             continue
         if KEY in _decoded(text):
             yield f"{resource.name}: there is a private key in {path}"
+
+
+def _in_outputs(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    for stack in (r for r in resources if r.type == "pulumi:pulumi:Stack"):
+        for path, text in _texts(stack.props):
+            if path.partition(".")[0] not in config["except"] and KEY in _decoded(text):
+                yield f"there is a private key in the output {path}"
 
 
 def _texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -124,9 +138,24 @@ GUARDRAILS = [
         types=[],
         check=_in_the_open,
     ),
+    StackGuardrail(
+        name="no-key-in-outputs",
+        description="No private key in an output, but in the one that is secret as a whole.",
+        severity="critical",
+        remedy="Export keys in clientCertificates only",
+        url="https://www.pulumi.com/docs/iac/concepts/secrets/",
+        config={
+            "except": {
+                "type": "array",
+                "items": {"type": "string"},
+                "default": ["clientCertificates"],
+            }
+        },
+        check=_in_outputs,
+    ),
     ResourceGuardrail(
         name="no-ca-key-in-volume",
-        description="No CA's private key is in a container. Unknown until the keys are there.",
+        description="No CA's private key is in a container.",
         severity="critical",
         remedy="Give the sidecar the server's own key",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-8",
@@ -135,7 +164,7 @@ GUARDRAILS = [
     ),
     ResourceGuardrail(
         name="server-is-no-ca",
-        description="The server's certificate is a leaf. Unknown until it is issued.",
+        description="The server's certificate is a leaf.",
         severity="critical",
         remedy="Issue a certificate for the server, signed by the CA",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9",

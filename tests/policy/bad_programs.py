@@ -9,8 +9,10 @@ from typing import Any
 
 import pulumi
 
+from components.certificates import Issuer
 from components.nginx_sidecar import listed_as
 from continuity import accepted
+from tests.unit.cas import make_ca
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
 REGISTRY = "azure-native:containerregistry:Registry"
@@ -22,6 +24,8 @@ CONTRIBUTOR = (
     "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
 )
 ANY_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
+
+OTHER_CA = make_ca("another CA")
 
 Edit = Callable[[dict[str, Any], pulumi.ResourceOptions], None]
 
@@ -37,6 +41,8 @@ class Bad:
     edit: Edit | None = None
     config: dict[str, Any] = field(default_factory=dict)
     environment: str = "dev"
+    new_certificates: bool = False
+    """Whether it has to make certificates to be seen."""
     patches: dict[str, Callable[..., Any]] = field(default_factory=dict)
     """Functions of the program that do something else."""
 
@@ -108,6 +114,26 @@ def with_mallory(records: Any) -> dict[str, str]:
     return {**accepted(records), listed_as("AB", "ab" * 20): "mallory"}
 
 
+def ca_with_its_key(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+    secret, encode = props["volumes"][0].secret, base64.b64encode
+    secret["ca.crt"] = encode(OTHER_CA.pem.encode()).decode()
+    secret["server.key"] = encode(OTHER_CA.key_pem.encode()).decode()
+
+
+def another_issuer(*_: Any) -> Issuer:
+    return Issuer(
+        certificate_pem=OTHER_CA.pem, private_key_pem=pulumi.Output.secret(OTHER_CA.key_pem)
+    )
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Where a resource should be made."""
+
+
+def with_a_key(*_: Any) -> dict[str, Any]:
+    return {"url": "https://localhost", "key": pulumi.Output.secret(ANY_KEY)}
+
+
 PROD = "prod"
 BAD: dict[str, Bad] = {
     "registry with an admin user": Bad(
@@ -159,6 +185,28 @@ BAD: dict[str, Bad] = {
     ),
     "key in a tag": Bad(
         "no-key-in-the-open", "private key in tags.note", GROUP, put(tags={"note": ANY_KEY})
+    ),
+    "key in an output for everybody": Bad(
+        "no-key-in-outputs",
+        "private key in the output endpoint.key",
+        patches={"outputs.endpoint": with_a_key},
+    ),
+    "CA's key in the volume": Bad(
+        "no-ca-key-in-volume",
+        "server.key in the volume is the private key of a CA",
+        GROUP,
+        ca_with_its_key,
+    ),
+    "signed by a CA that nobody trusts": Bad(
+        "accepted-are-signed-by-trusted",
+        "no trusted CA signed it",
+        patches={"identities._issuer": another_issuer},
+        new_certificates=True,
+    ),
+    "logs that go nowhere": Bad(
+        "logs-are-kept",
+        "logs go nowhere",
+        patches={"components.container_group.monitor.DiagnosticSetting": nothing},
     ),
     "CA's certificate as the server's": Bad(
         "server-is-no-ca", "a CA's certificate as its own", GROUP, ca_certificate_as_server
@@ -260,7 +308,9 @@ BAD: dict[str, Bad] = {
         in_nginx("ssl_session_tickets off", "ssl_session_tickets on"),
     ),
     "a stranger on the list": Bad(
-        "accepted-are-clients", "mallory is let in", patches={"continuity.accepted": with_mallory}
+        "accepted-are-clients",
+        "mallory is let in",
+        patches={"continuity.accepted": with_mallory},
     ),
     "certificates too short to hand out": Bad(
         "clients-can-keep-up",
@@ -272,6 +322,7 @@ BAD: dict[str, Bad] = {
                 "clockSkewMinutes": 0,
             }
         },
+        new_certificates=True,
     ),
     "plain HTTP": Bad("tls-required", "without TLS", config={"tls": "none"}, environment="test"),
     "production in the wrong place": Bad(
