@@ -25,6 +25,7 @@ CONTRIBUTOR = (
 )
 ANY_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
 
+DEV = {"validityDays": {"ca": 365, "server": 90, "client": 90}, "clockSkewMinutes": 0}
 OTHER_CA = make_ca("another CA")
 
 Edit = Callable[[dict[str, Any], pulumi.ResourceOptions], None]
@@ -115,9 +116,11 @@ def with_mallory(records: Any) -> dict[str, str]:
 
 
 def ca_with_its_key(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-    secret, encode = props["volumes"][0].secret, base64.b64encode
-    secret["ca.crt"] = encode(OTHER_CA.pem.encode()).decode()
-    secret["server.key"] = encode(OTHER_CA.key_pem.encode()).decode()
+    """Known as late as the keys of the program's own."""
+    secret, own = props["volumes"][0].secret, props["volumes"][0].secret["server.key"]
+    for name, text in {"ca.crt": OTHER_CA.pem, "server.key": OTHER_CA.key_pem}.items():
+        content = base64.b64encode(text.encode()).decode()
+        secret[name] = own.apply(lambda _, content=content: content)
 
 
 def another_issuer(*_: Any) -> Issuer:
@@ -200,6 +203,7 @@ BAD: dict[str, Bad] = {
     "signed by a CA that nobody trusts": Bad(
         "accepted-are-signed-by-trusted",
         "no trusted CA signed it",
+        config={"certificates": DEV},
         patches={"identities._issuer": another_issuer},
         new_certificates=True,
     ),
@@ -317,9 +321,9 @@ BAD: dict[str, Bad] = {
         "valid for 20 days",
         config={
             "certificates": {
+                **DEV,
                 "validityDays": {"ca": 365, "server": 90, "client": 20},
                 "renewBeforeDays": {"client": 10},
-                "clockSkewMinutes": 0,
             }
         },
         new_certificates=True,
