@@ -71,7 +71,7 @@ test: tools curl snippet-tools ## Every test
 	@$(PYTEST) --numprocesses 2 --dist loadfile $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) tests/unit tests/contract $(ARGS)
 
 test-engine: tools curl ## The program under the real Pulumi engine
 	@$(PYTEST) tests/engine $(ARGS)
