@@ -80,7 +80,7 @@ test-sidecar: tools snippet-tools ## Real handshakes with the deployed endpoint
 	@$(PYTEST) tests/sidecar $(ARGS)
 
 test-clients: tools curl snippet-tools ## Bundles, and every sample in them against the endpoint
-	@$(PYTEST) tests/clients $(ARGS)
+	@$(PYTEST) tests/clients tests/python_client $(ARGS)
 
 test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
