@@ -38,9 +38,9 @@ preview: tools ## Show what `up` would change; S=dev and S=prod work without an 
 
 ENVIRONMENT = $(or $(shell sed -n 's/.*:environment: *//p' 'Pulumi.$(S).yaml' 2>/dev/null),dev)
 
-review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say
+review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say; BASE=origin/main
 	@$(PYTHON) -m review --local --stack '$(S)' --policy-pack policy \
-		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(ARGS)
+		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(if $(BASE),--base '$(BASE)') $(ARGS)
 
 outputs: tools ## Show the stack's outputs
 	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)
