@@ -1,3 +1,5 @@
+// Pins actionlint, which checks the workflows. Another version:
+//   cd tools/actionlint && go get -tool github.com/rhysd/actionlint/cmd/actionlint@v1.<n>.<n> && go mod tidy
 module actionlint
 
 go 1.25.0
