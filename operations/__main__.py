@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -63,18 +64,27 @@ def main(arguments: list[str] | None = None) -> int:
 def deploy(stack: str, environment: str) -> None:
     """`pulumi up`, stopped by the policy pack where that forbids something."""
     require_python(PROJECT / ".venv")
+    if shutil.which("pulumi-language-python") is None:
+        raise Refusal(
+            "pulumi-language-python is not on PATH: the Pulumi CLI that `make` builds is enough "
+            "for this machine only; a deployment needs the whole distribution, "
+            "https://www.pulumi.com/docs/iac/download-install/"
+        )
     pack = ["--policy-pack", "policy", "--policy-pack-config", f"policy/config/{environment}.json"]
     _pulumi(stack, ["up", "--yes", *pack])
 
 
 def destroy(stack: str, environment: str) -> None:
-    """Remove what the stack holds; the stack itself, with its configuration, stays."""
+    """Remove what the stack holds.
+
+    Its resource group stays: the right to deploy into it is bound to it, and would go with it.
+    """
     if environment == "prod":
         raise Refusal(
             f"stack {stack} is of the environment prod, and no pipeline takes that down; somebody "
             f"who means it types `pulumi destroy --stack {stack}` after `pulumi state unprotect`"
         )
-    _pulumi(stack, ["destroy", "--yes"])
+    _pulumi(stack, ["destroy", "--yes", "--exclude", "**ResourceGroup::resource-group"])
 
 
 def drift(stack: str) -> int:
