@@ -104,6 +104,14 @@ check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows
 bench: tools ## Measure what the README says about speed
 	@$(PYTHON) -m localcloud.bench $(ARGS)
 
+# What Azure Pipelines' AzureCLI task calls its login, as the azure-native provider calls it.
+ifdef idToken
+export ARM_USE_OIDC := true
+export ARM_OIDC_TOKEN := $(idToken)
+export ARM_CLIENT_ID := $(servicePrincipalId)
+export ARM_TENANT_ID := $(tenantId)
+endif
+
 ##@ Deploy it to Azure: S=dev, logged in to Azure and to the state's backend
 .PHONY: plan deploy drift destroy summary comment
 # What it finds is for whoever approves to judge, so that alone is no failure.
