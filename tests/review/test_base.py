@@ -5,68 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import yaml
 
-from localcloud.home import PROJECT
-
-Said = subprocess.CompletedProcess[str]
-
-
-class Clone:
-    """The repository as it stands here, with a history of one commit."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-        files = subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True)
-        for name in filter(None, files.stdout.split("\0")):
-            if (PROJECT / name).is_file():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(PROJECT / name, folder / name)
-        self.git("init", "--quiet")
-        self.git("config", "user.name", "Tests")
-        self.git("config", "user.email", "tests@example.com")
-        self.commit()
-
-    def git(self, *arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607  the user's own git
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
-
-    def commit(self) -> None:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "A change")
-
-    def configure(self, stack: str = "dev", **config: object) -> None:
-        file = self.folder / f"Pulumi.{stack}.yaml"
-        content = yaml.safe_load(file.read_text())
-        content["config"].update({f"mtls-model-endpoint:{k}": v for k, v in config.items()})
-        file.write_text(yaml.safe_dump(content))
-
-    def review(self, base: str, stack: str = "dev") -> Said:
-        return subprocess.run(
-            [sys.executable, "-m", "review", "--stack", stack, "--base", base],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def require_tidy(self) -> None:
-        assert list((self.folder / ".local" / "review").glob("*")) == []
-        assert len(self.git("worktree", "list").splitlines()) == 1
-        assert self.git("status", "--short") == ""
+from tests.clone import Clone
 
 
 @pytest.fixture
@@ -143,13 +87,7 @@ def test_the_base_is_deployed_by_its_own_program(clone: Clone) -> None:
     ],
 )
 def test_a_base_that_is_not_there(clone: Clone, base: str, stack: str, sentence: str) -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "review", "--stack", stack, f"--base={base}"],
-        cwd=clone.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said = clone.review(base, stack)
 
     assert said.returncode == 2
     assert said.stderr.startswith(sentence)
@@ -167,6 +105,36 @@ def test_a_base_that_cannot_be_deployed_says_why(clone: Clone) -> None:
     assert "registrySku" in said.stderr
     assert "Traceback" not in said.stderr
     clone.require_tidy()
+
+
+@pytest.mark.parametrize("provider", ["azurekeyvault://v.vault.azure.net/keys/k", "passphrase"])
+def test_a_stack_file_that_somebody_else_encrypts_needs_nobody_while_it_has_no_secret(
+    clone: Clone, provider: str
+) -> None:
+    file = clone.folder / "Pulumi.dev.yaml"
+    encrypted = f"secretsprovider: {provider}\nencryptedkey: a2V5\nencryptionsalt: v1:a:b\n"
+    file.write_text(encrypted + file.read_text())
+    clone.commit()
+
+    said = clone.review("HEAD")
+
+    assert said.returncode == 0, said.stderr
+    assert "nothing changes" in said.stdout
+
+
+def test_a_secret_that_a_key_vault_encrypts_is_refused(clone: Clone) -> None:
+    file = clone.folder / "Pulumi.dev.yaml"
+    added = "  mtls-model-endpoint:x:\n    secure: abc\n"
+    vault = "azurekeyvault://v.vault.azure.net/keys/k"
+    file.write_text(f"secretsprovider: {vault}\n{file.read_text()}{added}")
+
+    said = clone.run("review", "--stack", "dev", "--local")
+
+    assert said.returncode == 2
+    assert said.stderr == (
+        f"error: Pulumi.dev.yaml holds secrets that only {vault} decrypts, so there is no local "
+        "cloud for it; use `pulumi` itself where you are logged in\n"
+    )
 
 
 def left_by_a_killed_one(clone: Clone) -> None:
