@@ -218,8 +218,8 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
         provider = stack_file.get("secretsprovider", "passphrase")
         if provider != "passphrase":
             raise Refused(
-                f"Pulumi.{name}.yaml holds secrets that only {provider.partition('?')[0]} decrypts, "
-                "so there is no local cloud for it; use `pulumi` itself where you are logged in"
+                f"Pulumi.{name}.yaml holds secrets that only {provider} decrypts, so there is no "
+                "local cloud for it; use `pulumi` itself where you are logged in"
             )
     else:
         for key in ("encryptionsalt", "encryptedkey", "secretsprovider"):
