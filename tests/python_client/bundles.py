@@ -49,3 +49,10 @@ def bundle(
     key = leaf.key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
     write_private(folder / "client.key", key)
     return folder
+
+
+def answer(status: int, told: object) -> bytes:
+    """As a model sends it."""
+    body = json.dumps(told).encode()
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    return f"{head}\r\n\r\n".encode() + body

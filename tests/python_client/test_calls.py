@@ -20,12 +20,14 @@ from mtls_model_client import (
     CertificateNotAcceptedError,
     CertificateNotYetValidError,
     InvalidInputError,
+    Metadata,
     ModelClient,
     ModelClientError,
     ModelUnavailableError,
     NotAllowedError,
     NotOnTheListError,
     ServerNotTrustedError,
+    Tensor,
     TimedOutError,
     TooManyRequestsError,
     UnreachableError,
@@ -40,6 +42,7 @@ from tests.conftest import Deployment, free_ports
 from tests.python_client.bundles import DOUBLED, bundle, handed_out
 
 INSTANCES, PREDICTIONS = DOUBLED
+DEMO = Metadata("demo", "1", {"x": Tensor("DT_FLOAT", (-1, 1))}, {"y": Tensor("DT_FLOAT", (-1, 1))})
 ANOTHER_CA = x509.Name.from_rfc4514_string("CN=another CA")
 
 
@@ -70,7 +73,7 @@ def test_a_prediction_is_one_call(deployment: Deployment, tmp_path: Path) -> Non
         assert model.predict(INSTANCES) == PREDICTIONS
         assert model.predict(INSTANCES, version=1) == PREDICTIONS
         assert model.status() == [VersionStatus("1", "AVAILABLE")]
-        assert model.metadata()["model_spec"]["name"] == "demo"
+        assert model.metadata() == DEMO
         assert model.bundle.client == "alice"
 
 
@@ -80,7 +83,7 @@ def test_predictions_can_be_awaited_many_at_once(deployment: Deployment, tmp_pat
     async def predict() -> list[list[Any]]:
         async with AsyncModelClient(folder) as model:
             assert await model.status() == [VersionStatus("1", "AVAILABLE")]
-            assert (await model.metadata(version=1))["model_spec"]["name"] == "demo"
+            assert await model.metadata(version=1) == DEMO
             return list(await asyncio.gather(*(model.predict([[float(n)]]) for n in range(10))))
 
     assert asyncio.run(predict()) == [[[2.0 * n - 1]] for n in range(10)]
@@ -183,24 +186,35 @@ def test_a_server_that_does_not_know_the_name(endpoint: Endpoint, tmp_path: Path
     assert "does not answer to the name localhost" in str(error)
 
 
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+
+
 @pytest.mark.parametrize(
-    ("name", "ends_in", "words"),
+    ("made", "words"),
     [
-        ("other.example", HOUR, "has a certificate for another name than localhost"),
-        ("localhost", -HOUR / 2, "has expired. Deploy the stack."),
+        (("other.example", SERVER, HOUR), "has a certificate for another name than localhost"),
+        (("localhost", SERVER, -HOUR / 2), "has expired. Deploy the stack."),
+        (
+            ("localhost", CLIENT, HOUR),
+            "has a certificate that does not hold: unsuitable certificate",
+        ),
     ],
 )
 def test_a_server_with_a_certificate_that_does_not_hold(
-    endpoint: Endpoint, tmp_path: Path, name: str, ends_in: timedelta, words: str
+    endpoint: Endpoint,
+    tmp_path: Path,
+    made: tuple[str, x509.ObjectIdentifier, timedelta],
+    words: str,
 ) -> None:
+    name, usage, ends_in = made
     names = x509.SubjectAlternativeName([x509.DNSName(name)])
-    made = forged(
+    leaf = forged(
         endpoint.authority,
-        usages=(ExtendedKeyUsageOID.SERVER_AUTH,),
+        usages=(usage,),
         extension=(names, False),
         ends_in=ends_in,
     )
-    file = shown(replace(made, folder=tmp_path)).file
+    file = shown(replace(leaf, folder=tmp_path)).file
 
     def change(text: str) -> str:
         text = instead("ssl_certificate server.crt", f"ssl_certificate {file}")(text)

@@ -12,6 +12,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from mtls_model_client import Bundle, BundleError, ModelClient
 from mtls_model_client._bundle import read
 
@@ -55,6 +61,12 @@ def test_a_folder_that_is_replaced_all_the_time_is_read_as_one(
         replacing.join()
 
 
+def with_passphrase(pem: bytes) -> bytes:
+    return load_pem_private_key(pem, None).private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+    )
+
+
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "no folder": (shutil.rmtree, "client.crt: No such file or directory"),
     "no key": (lambda b: (b / "client.key").unlink(), "client.key: No such file or directory"),
@@ -73,6 +85,16 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "half the JSON": (
         lambda b: (b / "endpoint.json").write_text('{"client": "alice"}'),
         "endpoint.json has no url",
+    ),
+    "no TLS": (
+        lambda b: (b / "endpoint.json").write_text(
+            (b / "endpoint.json").read_text().replace("https:", "http:")
+        ),
+        "endpoint.json: url does not begin with https://",
+    ),
+    "a key with a passphrase": (
+        lambda b: (b / "client.key").write_bytes(with_passphrase((b / "client.key").read_bytes())),
+        "client.key has a passphrase",
     ),
 }
 
@@ -115,6 +137,21 @@ def test_a_broken_bundle_is_not_taken_and_the_old_one_goes_on(
 
     assert len(complaints) == 1
     assert "The bundle of before is used until then." in complaints[0].getMessage()
+
+
+@pytest.mark.parametrize("missing", ["the folder", "client.key"])
+def test_a_bundle_that_has_gone_is_said_once_each_time(
+    endpoint: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture, missing: str
+) -> None:
+    folder = bundle(tmp_path / "b", endpoint)
+    gone = folder / missing if missing == "client.key" else folder
+    with ModelClient(folder) as model:
+        for times in (1, 2):
+            gone.rename(tmp_path / "aside")
+            assert [model.predict(INSTANCES) for _ in range(3)] == [PREDICTIONS] * 3
+            assert caplog.text.count("No such file or directory") == times
+            (tmp_path / "aside").rename(gone)
+            assert model.predict(INSTANCES) == PREDICTIONS
 
 
 @pytest.mark.parametrize(("days", "warned"), [(3, True), (30, False)])

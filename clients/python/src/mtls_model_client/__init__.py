@@ -28,7 +28,7 @@ from mtls_model_client._errors import (
     UnexpectedAnswerError,
     UnreachableError,
 )
-from mtls_model_client._requests import VersionStatus
+from mtls_model_client._results import Metadata, Tensor, VersionStatus
 
 __all__ = [
     "AsyncModelClient",
@@ -38,12 +38,14 @@ __all__ = [
     "CertificateNotAcceptedError",
     "CertificateNotYetValidError",
     "InvalidInputError",
+    "Metadata",
     "ModelClient",
     "ModelClientError",
     "ModelUnavailableError",
     "NotAllowedError",
     "NotOnTheListError",
     "ServerNotTrustedError",
+    "Tensor",
     "TimedOutError",
     "TooManyRequestsError",
     "UnexpectedAnswerError",

@@ -10,10 +10,11 @@ from typing import Any, Self
 import httpx
 from tenacity import AsyncRetrying
 
-from mtls_model_client import _requests, _retry
+from mtls_model_client import _requests, _results, _retry
 from mtls_model_client._bundle import Bundle
 from mtls_model_client._current import Current
-from mtls_model_client._requests import Request, VersionStatus
+from mtls_model_client._requests import Request
+from mtls_model_client._results import Metadata, VersionStatus
 
 
 class AsyncModelClient:
@@ -44,15 +45,15 @@ class AsyncModelClient:
         Raises:
             ModelClientError: saying what is wrong.
         """
-        return _requests.predictions(await self._call(_requests.predict(instances, version)))
+        return _results.predictions(await self._call(_requests.predict(instances, version)))
 
-    async def metadata(self, *, version: int | None = None) -> dict[str, Any]:
-        """Names, types and shapes of inputs and outputs, as TensorFlow Serving gives them."""
-        return dict(await self._call(_requests.metadata(version)))
+    async def metadata(self, *, version: int | None = None) -> Metadata:
+        """Names, types and shapes of inputs and outputs."""
+        return _results.metadata(await self._call(_requests.metadata(version)))
 
     async def status(self, *, version: int | None = None) -> list[VersionStatus]:
         """Which versions of the model there are."""
-        return _requests.versions(await self._call(_requests.status(version)))
+        return _results.versions(await self._call(_requests.status(version)))
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -77,7 +78,9 @@ class AsyncModelClient:
         try:
             await _close(idle)
             url = lease.bundle.model_url + request.path
-            answer = await lease.connections.request(request.method, url, json=request.body)
+            answer = await lease.connections.request(
+                request.method, url, content=request.content, headers=request.headers
+            )
         except httpx.TransportError as error:
             raise _requests.failure(lease.bundle, error) from error
         finally:

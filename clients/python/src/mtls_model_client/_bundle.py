@@ -19,6 +19,8 @@ from mtls_model_client._errors import BundleError
 log = logging.getLogger("mtls_model_client")
 
 Signature = tuple[tuple[int, int, int, int], ...]
+MISSING: Signature = ()
+"""Of a folder without all the files: it is being replaced, or has gone."""
 FILES = ("client.crt", "client.key", "ca.crt", "endpoint.json")
 ATTEMPTS = 30
 """To read a folder that is being replaced; each takes some milliseconds."""
@@ -54,11 +56,14 @@ class Bundle:
 
 
 def signature(folder: Path) -> Signature:
-    """What tells one state of the files from another, without reading them.
+    """What tells one state of the files from another, without reading them."""
+    try:
+        return _present(folder)
+    except OSError:
+        return MISSING
 
-    Raises:
-        OSError: if one of them is not there.
-    """
+
+def _present(folder: Path) -> Signature:
     stats = [(folder / name).stat() for name in FILES]
     return tuple((s.st_dev, s.st_ino, s.st_ctime_ns, s.st_size) for s in stats)
 
@@ -74,26 +79,19 @@ def read(folder: Path) -> Bundle:
     """
     reason: Exception | None = None
     for _ in range(ATTEMPTS):
-        before = None
+        before = MISSING
         try:
-            before = signature(folder)
+            before = _present(folder)  # else OpenSSL complains of a file without its name
             bundle = _read(folder, before)
-            if signature(folder) == before:
-                return bundle
         except (OSError, BundleError) as error:
             reason = error
-            if _is(folder, before):
+            if before == signature(folder) != MISSING:
                 break  # and will be the same the next time
+        else:
+            if before == signature(folder):
+                return bundle
         time.sleep(0.01)
     raise _refusal(folder, reason)
-
-
-def _is(folder: Path, state: Signature | None) -> bool:
-    """Whether the files are still there as they were. Between two renames there are none."""
-    try:
-        return signature(folder) == state
-    except OSError:
-        return False
 
 
 def warn_if_ending(bundle: Bundle, days: float) -> None:
@@ -111,20 +109,32 @@ def warn_if_ending(bundle: Bundle, days: float) -> None:
 def _read(folder: Path, of: Signature) -> Bundle:
     told = _json(folder / "endpoint.json")
     certificate = _certificate(folder / "client.crt")
-    context = ssl.create_default_context(cafile=folder / "ca.crt")
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(folder / "client.crt", folder / "client.key")
     return Bundle(
         folder=folder,
         signature=of,
         client=_text(told, "client"),
-        url=_text(told, "url"),
-        predict_url=_text(told, "predictUrl"),
+        url=_https(told, "url"),
+        predict_url=_https(told, "predictUrl"),
         server_name=_text(told, "serverName"),
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        context=context,
+        context=_context(folder),
     )
+
+
+def _context(folder: Path) -> ssl.SSLContext:
+    # Verifies certificate and name. Not `create_default_context`, which writes the secrets of
+    # sessions to the file that the environment's SSLKEYLOGFILE names.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(folder / "ca.crt")
+    context.load_cert_chain(folder / "client.crt", folder / "client.key", _no_passphrase)
+    return context
+
+
+def _no_passphrase() -> str:
+    """Asked for one, OpenSSL would ask the terminal, and the program would wait."""
+    raise BundleError("client.key has a passphrase, and those of bundles have none")
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -141,6 +151,14 @@ def _text(told: dict[str, Any], key: str) -> str:
     value = told.get(key)
     if not isinstance(value, str):
         raise BundleError(f"endpoint.json has no {key}")
+    return value
+
+
+def _https(told: dict[str, Any], key: str) -> str:
+    """Over plain HTTP nobody would be verified."""
+    value = _text(told, key)
+    if not value.startswith("https://"):
+        raise BundleError(f"endpoint.json: {key} does not begin with https://")
     return value
 
 

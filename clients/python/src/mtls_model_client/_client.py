@@ -10,10 +10,11 @@ from typing import Any, Self
 import httpx
 from tenacity import Retrying
 
-from mtls_model_client import _requests, _retry
+from mtls_model_client import _requests, _results, _retry
 from mtls_model_client._bundle import Bundle
 from mtls_model_client._current import Current
-from mtls_model_client._requests import Request, VersionStatus
+from mtls_model_client._requests import Request
+from mtls_model_client._results import Metadata, VersionStatus
 
 
 class ModelClient:
@@ -58,15 +59,15 @@ class ModelClient:
         Raises:
             ModelClientError: saying what is wrong.
         """
-        return _requests.predictions(self._call(_requests.predict(instances, version)))
+        return _results.predictions(self._call(_requests.predict(instances, version)))
 
-    def metadata(self, *, version: int | None = None) -> dict[str, Any]:
-        """Names, types and shapes of inputs and outputs, as TensorFlow Serving gives them."""
-        return dict(self._call(_requests.metadata(version)))
+    def metadata(self, *, version: int | None = None) -> Metadata:
+        """Names, types and shapes of inputs and outputs."""
+        return _results.metadata(self._call(_requests.metadata(version)))
 
     def status(self, *, version: int | None = None) -> list[VersionStatus]:
         """Which versions of the model there are."""
-        return _requests.versions(self._call(_requests.status(version)))
+        return _results.versions(self._call(_requests.status(version)))
 
     def close(self) -> None:
         """Close all connections."""
@@ -91,7 +92,9 @@ class ModelClient:
         try:
             _close(idle)
             url = lease.bundle.model_url + request.path
-            answer = lease.connections.request(request.method, url, json=request.body)
+            answer = lease.connections.request(
+                request.method, url, content=request.content, headers=request.headers
+            )
         except httpx.TransportError as error:
             raise _requests.failure(lease.bundle, error) from error
         finally:

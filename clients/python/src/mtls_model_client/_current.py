@@ -36,12 +36,12 @@ class Current(Generic[Connections]):
     def __init__(
         self, folder: Path, connect: Callable[[Bundle], Connections], warn_days: float
     ) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # the program may go elsewhere
         self._connect = connect
         self._warn_days = warn_days
         self._lock = threading.Lock()
         self._refused: Signature | None = None
-        self._lease = self._opened(_bundle.read(folder))
+        self._lease = self._opened(_bundle.read(self._folder))
 
     @property
     def bundle(self) -> Bundle:
@@ -71,11 +71,11 @@ class Current(Generic[Connections]):
         return Lease(bundle, self._connect(bundle))
 
     def _renew(self) -> Connections | None:
-        try:
-            now = _bundle.signature(self._folder)
-        except OSError:
-            return None  # between two renames; the old one is good for this call
-        if now in (self._lease.bundle.signature, self._refused):
+        now = _bundle.signature(self._folder)
+        if now == self._lease.bundle.signature:
+            self._refused = None
+            return None
+        if now == self._refused:
             return None
         try:
             lease = self._opened(_bundle.read(self._folder))
@@ -83,6 +83,7 @@ class Current(Generic[Connections]):
             self._refused = now
             log.error("%s The bundle of before is used until then.", error)
             return None
+        self._refused = None
         before, self._lease = self._lease, lease
         before.retired = True
         log.info("The bundle of %s was replaced; new connections use it.", lease.bundle.client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,12 @@ from mtls_model_client._errors import (
     UnreachableError,
 )
 
-# X509_V_ERR_* of OpenSSL.
+# X509_V_ERR_* of OpenSSL: there is no way from the certificate to a CA that is trusted, or the
+# way leads to a CA of the same name with another key.
+_ANOTHER_CA = (2, 7, 18, 19, 20, 21)
 _EXPIRED, _NAME_MISMATCH, _NOT_YET = 10, 62, 9
+# What the sidecar's 400 begins with when it is not the model's.
+_CERTIFICATE = ("the client certificate was not accepted", "a client certificate is required")
 _LOST = (httpx.NetworkError, httpx.ProtocolError, httpx.ConnectTimeout)
 
 
@@ -40,20 +45,22 @@ class Request:
     method: str
     path: str
     """Behind `…/v1/models/<name>`."""
-    body: Any = None
+    content: bytes | None = None
 
-
-@dataclass(frozen=True)
-class VersionStatus:
-    """How a version of the model is."""
-
-    version: str
-    state: str
-    """`AVAILABLE`, when it can be asked."""
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.content is None else {"Content-Type": "application/json"}
 
 
 def predict(instances: Sequence[Any], version: int | None) -> Request:
-    return Request("POST", f"{_of(version)}:predict", {"instances": instances})
+    try:
+        content = json.dumps({"instances": instances}, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(
+            f"The instances cannot be written as JSON: {error}. Give lists of finite numbers, "
+            "booleans and text; of an array its .tolist()."
+        ) from None
+    return Request("POST", f"{_of(version)}:predict", content.encode())
 
 
 def metadata(version: int | None) -> Request:
@@ -66,14 +73,6 @@ def status(version: int | None) -> Request:
 
 def _of(version: int | None) -> str:
     return "" if version is None else f"/versions/{version}"
-
-
-def predictions(answer: Any) -> list[Any]:
-    return list(answer["predictions"])
-
-
-def versions(answer: Any) -> list[VersionStatus]:
-    return [VersionStatus(v["version"], v["state"]) for v in answer["model_version_status"]]
 
 
 def read(bundle: Bundle, answer: httpx.Response) -> Any:
@@ -95,7 +94,7 @@ def read(bundle: Bundle, answer: httpx.Response) -> Any:
 
 def _refusal(bundle: Bundle, answer: httpx.Response, words: str) -> ModelClientError:
     status = answer.status_code
-    if status == 400 and "client certificate" in words:
+    if status == 400 and words.startswith(_CERTIFICATE):
         return _not_accepted(bundle, words)
     if status == 403:
         return _not_let_in(bundle, words)
@@ -175,6 +174,8 @@ def _distrust(bundle: Bundle, error: ssl.SSLCertVerificationError) -> str:
             return f"The server's certificate at {bundle.url} is not valid yet. Is the clock right?"
         case code if code == _NAME_MISMATCH:
             return f"{who} has a certificate for another name than {bundle.server_name}."
+        case code if code not in _ANOTHER_CA:
+            return f"{who} has a certificate that does not hold: {error.verify_message}."
         case _:
             return (
                 f"{who} has a certificate of another CA than those in {bundle.folder / 'ca.crt'}. "

@@ -1,0 +1,109 @@
+"""Input that is no JSON and answers that mislead are errors of the client's own, in words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from mtls_model_client import (
+    InvalidInputError,
+    ModelClient,
+    TooManyRequestsError,
+    UnexpectedAnswerError,
+)
+from mtls_model_client._bundle import read as read_bundle
+from mtls_model_client._requests import read
+from mtls_model_client._retry import policy
+from tenacity import RetryCallState, Retrying
+
+from conformance.peers import Endpoint
+from conformance.witness import witnessed
+from tests.python_client.bundles import DOUBLED, answer, bundle
+
+INSTANCES, PREDICTIONS = DOUBLED
+
+
+@pytest.mark.parametrize("instances", [[[math.nan]], [object()], [{1, 2}]])
+def test_what_is_no_json_is_not_sent(
+    endpoint: Endpoint, tmp_path: Path, instances: list[Any]
+) -> None:
+    with (
+        ModelClient(bundle(tmp_path / "b", endpoint)) as model,
+        endpoint.reaching_model() as arrived,
+        pytest.raises(
+            InvalidInputError, match=r"The instances cannot be written as JSON: .+tolist"
+        ),
+    ):
+        model.predict(instances)
+
+    assert arrived == []
+
+
+def test_more_than_the_endpoint_takes_at_once(endpoint: Endpoint, tmp_path: Path) -> None:
+    with (
+        ModelClient(bundle(tmp_path / "b", endpoint), attempts=1) as model,
+        pytest.raises(InvalidInputError, match="the request body is larger than 8 MB"),
+    ):
+        model.predict([[10.0]] * 2_000_000)
+
+
+@pytest.mark.parametrize("told", [{}, {"predictions": 7}, [], {"error": "no"}])
+def test_an_answer_without_predictions_is_said_to_be_one(
+    endpoint: Endpoint, tmp_path: Path, told: object
+) -> None:
+    (tmp_path / "copy").mkdir()
+    with witnessed(endpoint, tmp_path / "copy") as witness:
+        witness.model.answer = answer(200, told)
+        with (
+            ModelClient(bundle(tmp_path / "b", witness.endpoint)) as model,
+            pytest.raises(UnexpectedAnswerError),
+        ):
+            model.predict(INSTANCES)
+
+
+@pytest.mark.parametrize("call", ["status", "metadata"])
+def test_a_description_that_is_none_is_said_to_be_one(
+    endpoint: Endpoint, tmp_path: Path, call: str
+) -> None:
+    (tmp_path / "copy").mkdir()
+    with witnessed(endpoint, tmp_path / "copy") as witness:
+        witness.model.answer = answer(200, {"model_version_status": [{"version": "1"}]})
+        with (
+            ModelClient(bundle(tmp_path / "b", witness.endpoint)) as model,
+            pytest.raises(UnexpectedAnswerError),
+        ):
+            getattr(model, call)()
+
+
+def test_the_models_words_are_not_taken_for_the_endpoints(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    words = "There is no input 'client certificate expired'."
+    (tmp_path / "copy").mkdir()
+    with witnessed(endpoint, tmp_path / "copy") as witness:
+        witness.model.answer = answer(400, {"error": words})
+        with (
+            ModelClient(bundle(tmp_path / "b", witness.endpoint)) as model,
+            pytest.raises(InvalidInputError, match="There is no input"),
+        ):
+            model.predict(INSTANCES)
+
+
+@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, 0.0)])
+def test_as_long_as_the_endpoint_asks_is_waited_and_a_little_more(
+    endpoint: Endpoint, tmp_path: Path, header: dict[str, str], seconds: float
+) -> None:
+    """The little more differs, or all that were told the same would come at once."""
+    one = read_bundle(bundle(tmp_path / "b", endpoint))
+    with pytest.raises(TooManyRequestsError) as refused:
+        read(one, httpx.Response(429, headers=header, json={"error": "too many"}))
+    state = RetryCallState(Retrying(), None, (), {})
+    state.set_exception((TooManyRequestsError, refused.value, None))
+
+    waits = {policy(6)["wait"](state) for _ in range(20)}
+
+    assert len(waits) > 10
+    assert seconds < min(waits) <= max(waits) < seconds + 1
