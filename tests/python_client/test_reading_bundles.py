@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from cryptography import x509
-from mtls_model_client import Bundle, BundleError, ModelClient
+from mtls_model_client import Bundle, BundleError, ModelClient, _bundle
 from mtls_model_client._bundle import read
 from mtls_model_client._current import Current
 
@@ -60,6 +60,24 @@ def test_a_folder_that_is_replaced_all_the_time_is_read_as_one(
     finally:
         stop.set()
         replacing.join()
+
+
+def test_a_folder_that_is_replaced_between_two_files_is_read_again(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle(tmp_path / "b", endpoint, client="old")
+    ending = forged(endpoint.authority, ends_in=timedelta(hours=9))
+    new = [bundle(tmp_path / "new", endpoint, ending, client="new")]
+    certificate = _bundle._certificate
+
+    def replacing(file: Path) -> x509.Certificate:
+        if new:
+            swap(new.pop(), folder)
+        return certificate(file)
+
+    monkeypatch.setattr(_bundle, "_certificate", replacing)
+
+    assert read(folder).client == "new"
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
