@@ -6,18 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from mtls_model_client import (
     InvalidInputError,
     ModelClient,
-    TooManyRequestsError,
     UnexpectedAnswerError,
 )
-from mtls_model_client._bundle import read as read_bundle
-from mtls_model_client._requests import read
-from mtls_model_client._retry import policy
-from tenacity import RetryCallState, Retrying
 
 from conformance.peers import Endpoint
 from conformance.witness import witnessed
@@ -90,20 +84,3 @@ def test_the_models_words_are_not_taken_for_the_endpoints(
             pytest.raises(InvalidInputError, match="There is no input"),
         ):
             model.predict(INSTANCES)
-
-
-@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "7"}, 7.0), ({}, 0.0)])
-def test_as_long_as_the_endpoint_asks_is_waited_and_a_little_more(
-    endpoint: Endpoint, tmp_path: Path, header: dict[str, str], seconds: float
-) -> None:
-    """The little more differs, or all that were told the same would come at once."""
-    one = read_bundle(bundle(tmp_path / "b", endpoint))
-    with pytest.raises(TooManyRequestsError) as refused:
-        read(one, httpx.Response(429, headers=header, json={"error": "too many"}))
-    state = RetryCallState(Retrying(), None, (), {})
-    state.set_exception((TooManyRequestsError, refused.value, None))
-
-    waits = {policy(6)["wait"](state) for _ in range(20)}
-
-    assert len(waits) > 10
-    assert seconds < min(waits) <= max(waits) < seconds + 1

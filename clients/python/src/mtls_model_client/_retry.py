@@ -30,8 +30,8 @@ def policy(attempts: int) -> dict[str, Any]:
 def _seconds(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, RetriedError) else None
-    # Never all at once, also where all are told to wait as long: the back-off has the jitter.
-    return min(asked or 0.0, LONGEST) + _BACK_OFF(state)
+    # Never all at once: many clients lose their connection in the same moment.
+    return max(_BACK_OFF(state), min(asked or 0.0, LONGEST))
 
 
 def _say(state: RetryCallState) -> None:
