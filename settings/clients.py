@@ -1,10 +1,11 @@
-"""Who may call, with which certificates, and how much."""
+"""Who may call, with which certificates, how much, and who may fetch the bundle."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from settings.refusals import HERE, Rule, Section, refusal
 from settings.values import ClientName, Generation, no_truth_value, repeated
@@ -12,6 +13,19 @@ from settings.values import ClientName, Generation, no_truth_value, repeated
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"
 PATH = "/v1/models/demo:predict"
+READERS = "a list of object ids of Microsoft Entra"
+
+ObjectId = Annotated[
+    str,
+    Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
+    # As Azure answers it: another spelling would be a change at every refresh.
+    AfterValidator(str.lower),
+    Rule(
+        "the object id (a GUID) of a service principal, a managed identity or a group, as "
+        "`az ad sp show --id <application id> --query id` prints it",
+        None,
+    ),
+]
 
 
 def _count(most: int, what: str, example: str) -> Rule:
@@ -49,6 +63,8 @@ class Client(Section):
         _count(10_000, "connections", "4"),
     ] = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
+    readers: Annotated[tuple[ObjectId, ...], Rule(READERS, None)] = ()
+    """Who may read this client's bundle in the key vault; without readers it is not there."""
 
     @property
     def generation(self) -> int:
@@ -97,5 +113,33 @@ class Client(Section):
                 self.burst,
                 "a number only beside requestsPerSecond, whose peaks it lets through",
                 f"pulumi config set --path '{HERE}.requestsPerSecond' 10",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _readers_differ(self) -> Self:
+        if (again := repeated(self.readers)) is not None:
+            raise refusal(
+                f"{HERE}.readers",
+                list(self.readers),
+                "each object id once",
+                f"pulumi config rm --path '{HERE}.readers[{again}]'",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _name_can_be_a_secrets(self) -> Self:
+        """Here, because only a client with readers has a secret in the key vault.
+
+        https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault
+        """
+        if self.readers and not re.fullmatch(r"[a-z0-9-]+", self.name):
+            other = re.sub(r"[^a-z0-9]", "-", self.name)
+            raise refusal(
+                f"{HERE}.name",
+                self.name,
+                "letters, digits and '-' alone for a client with readers (it becomes the name of "
+                "a secret in the key vault)",
+                f"pulumi config set --path '{HERE}.name' {other}",
             )
         return self
