@@ -99,7 +99,7 @@ if cfg.tls == "mtls":
             accepted=pki.records.apply(continuity.accepted),
             revoked=pki.records.apply(continuity.revoked),
             limits=[
-                ClientLimits(**c.model_dump(exclude={"generations", "readers"}))
+                ClientLimits(**c.model_dump(exclude={"generations", "readers", "reader_groups"}))
                 for c in cfg.clients
             ],
             max_request_body_in_mb=cfg.max_request_body_in_mb,

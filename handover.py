@@ -41,9 +41,10 @@ def client_secrets(
             value=bundle(client.name, clients[client.name], described),
             not_after=clients[client.name][client.generation].certificate.validity_end_time,
             readers=client.readers,
+            reader_groups=client.reader_groups,
         )
         for client in cfg.clients
-        if client.readers
+        if client.has_readers
     }
     if not secrets:
         return {}

@@ -39,7 +39,9 @@ class ClientSecret:
     not_after: pulumi.Input[str]
     """When it is of no more use, RFC 3339."""
     readers: Sequence[str]
-    """Object ids in Microsoft Entra of those who may read it."""
+    """Object ids of the service principals and managed identities that may read it."""
+    reader_groups: Sequence[str] = ()
+    """Object ids of the groups whose members may."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,15 +131,20 @@ class ClientVault(pulumi.ComponentResource):
             ),
         )
         child = pulumi.ResourceOptions(parent=self)
-        for reader in kept.readers:
+        kinds = (
+            (authorization.PrincipalType.SERVICE_PRINCIPAL, kept.readers),
+            (authorization.PrincipalType.GROUP, kept.reader_groups),
+        )
+        for kind, reader in ((kind, reader) for kind, readers in kinds for reader in readers):
             assignment = f"{name}-reader-{client}-{reader}"
             authorization.RoleAssignment(
                 assignment,
                 role_assignment_name=random.RandomUuid(f"{assignment}-name", opts=child).result,
                 scope=secret.id,
                 role_definition_id=roles.definition_id(roles.KEY_VAULT_SECRETS_USER, secret.id),
-                # Readers are there already, so Azure finds out what they are by itself.
                 principal_id=reader,
+                # Whoever is not said to be something is said to be a user, and refused.
+                principal_type=kind,
                 opts=child,
             )
         # Not from the secret's own properties: they are secret together with its value.

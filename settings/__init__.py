@@ -286,13 +286,17 @@ class StackSettings(Section):
     @model_validator(mode="after")
     def _without_tls_there_is_nothing_to_read(self) -> Self:
         for index, client in enumerate(self.clients):
-            if client.readers and self.tls == "none":
-                raise refusal(
-                    f"clients[{index}].readers",
-                    list(client.readers),
-                    "nothing when tls is none (clients have no certificates then)",
-                    f"pulumi config rm --path 'clients[{index}].readers'",
-                )
+            for key, readers in (
+                ("readers", client.readers),
+                ("readerGroups", client.reader_groups),
+            ):
+                if readers and self.tls == "none":
+                    raise refusal(
+                        f"clients[{index}].{key}",
+                        list(readers),
+                        "nothing when tls is none (clients have no certificates then)",
+                        f"pulumi config rm --path 'clients[{index}].{key}'",
+                    )
         return self
 
     @model_validator(mode="after")

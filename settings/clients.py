@@ -13,18 +13,15 @@ from settings.values import ClientName, Generation, no_truth_value, repeated
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"
 PATH = "/v1/models/demo:predict"
-READERS = "a list of object ids of Microsoft Entra"
+READERS = "a list of object ids of service principals and managed identities"
+GROUPS = "a list of object ids of groups"
 
 ObjectId = Annotated[
     str,
     Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
     # As Azure answers it: another spelling would be a change at every refresh.
     AfterValidator(str.lower),
-    Rule(
-        "the object id (a GUID) of a service principal, a managed identity or a group, as "
-        "`az ad sp show --id <application id> --query id` prints it",
-        None,
-    ),
+    Rule("an object id of Microsoft Entra (a GUID; an application's own id is another)", None),
 ]
 
 
@@ -64,7 +61,14 @@ class Client(Section):
     ] = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
     readers: Annotated[tuple[ObjectId, ...], Rule(READERS, None)] = ()
-    """Who may read this client's bundle in the key vault; without readers it is not there."""
+    """Applications that may fetch this client's bundle from the key vault."""
+    reader_groups: Annotated[tuple[ObjectId, ...], Rule(GROUPS, None)] = ()
+    """Likewise: Azure has to be told which of the two somebody is."""
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether the bundle is in the key vault at all."""
+        return bool(self.readers or self.reader_groups)
 
     @property
     def generation(self) -> int:
@@ -118,12 +122,16 @@ class Client(Section):
 
     @model_validator(mode="after")
     def _readers_differ(self) -> Self:
-        if (again := repeated(self.readers)) is not None:
+        everybody = [*self.readers, *self.reader_groups]
+        if (again := repeated(everybody)) is not None:
+            key, at = ("readers", again)
+            if again >= len(self.readers):
+                key, at = ("readerGroups", again - len(self.readers))
             raise refusal(
-                f"{HERE}.readers",
-                list(self.readers),
-                "each object id once",
-                f"pulumi config rm --path '{HERE}.readers[{again}]'",
+                f"{HERE}.{key}[{at}]",
+                everybody[again],
+                "each object id once, in readers or in readerGroups",
+                f"pulumi config rm --path '{HERE}.{key}[{at}]'",
             )
         return self
 
@@ -133,7 +141,7 @@ class Client(Section):
 
         https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault
         """
-        if self.readers and not re.fullmatch(r"[a-z0-9-]+", self.name):
+        if self.has_readers and not re.fullmatch(r"[a-z0-9-]+", self.name):
             other = re.sub(r"[^a-z0-9]", "-", self.name)
             raise refusal(
                 f"{HERE}.name",

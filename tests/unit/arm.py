@@ -51,6 +51,11 @@ def body(resource: Registered, location: str) -> dict[str, Any]:
             envelope, in_url = ("tags",), ("resourceGroupName", "resourceName")
         case "RoleAssignment":
             envelope, in_url, location = (), ("scope", "roleAssignmentName"), ""
+        case "Vault":
+            envelope, in_url = ("tags", "properties"), ("resourceGroupName", "vaultName")
+        case "Secret":
+            envelope, location = ("tags", "properties"), ""
+            in_url = ("resourceGroupName", "vaultName", "secretName")
         case other:
             raise AssertionError(f"nobody wrote down how {other} is sent")
     sent = {key: value for key, value in inputs.items() if key not in in_url}
