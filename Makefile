@@ -18,7 +18,7 @@ PYTHON := .venv/bin/python
 LOCALCLOUD := $(PYTHON) -m localcloud
 PYTEST := $(PYTHON) -m pytest
 
-TYPED := $(wildcard *.py components conformance localcloud clients policy review scripts settings tests)
+TYPED := $(wildcard *.py components conformance localcloud clients operations policy review scripts settings tests)
 # The model image has its own environment, so its types are checked there.
 MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT=$(CURDIR)/.local/model-check uv run --quiet --frozen --all-groups mypy
 SHELL_SCRIPTS = $(wildcard $(sort \
@@ -38,9 +38,11 @@ preview: tools ## Show what `up` would change; S=dev and S=prod work without an 
 
 ENVIRONMENT = $(or $(shell sed -n 's/.*:environment: *//p' 'Pulumi.$(S).yaml' 2>/dev/null),dev)
 
+# BASE=origin/main compares with what that commit deploys instead of with this machine's stack.
 review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say
 	@$(PYTHON) -m review --local --stack '$(S)' --policy-pack policy \
-		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(ARGS)
+		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(if $(BASE),--base '$(BASE)') \
+		$(ARGS)
 
 outputs: tools ## Show the stack's outputs
 	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)
@@ -71,7 +73,7 @@ test: tools curl snippet-tools ## Every test
 	@$(PYTEST) --numprocesses 2 --dist loadfile $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
-	@$(PYTEST) tests/unit $(ARGS)
+	@$(PYTEST) tests/unit tests/contract $(ARGS)
 
 test-engine: tools curl ## The program under the real Pulumi engine
 	@$(PYTEST) tests/engine $(ARGS)
@@ -80,7 +82,7 @@ test-sidecar: tools snippet-tools ## Real handshakes with the deployed endpoint
 	@$(PYTEST) tests/sidecar $(ARGS)
 
 test-clients: tools curl snippet-tools ## Bundles, and every sample in them against the endpoint
-	@$(PYTEST) tests/clients $(ARGS)
+	@$(PYTEST) tests/clients tests/python_client $(ARGS)
 
 test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
@@ -88,16 +90,50 @@ test-model-image: venv ## The model server's contract
 conformance: tools snippet-tools ## Prove what is promised, against a fresh endpoint or ARGS='--endpoint URL --bundle DIR'
 	@$(PYTHON) -m conformance $(ARGS)
 
-check: venv ## Lint, format, types, Dockerfiles, shell scripts
+check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows
+	@scripts/setup.sh actionlint
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy --strict --explicit-package-bases $(TYPED)
 	$(MODEL_CHECK)
 	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile)
 	.venv/bin/shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
+	.local/tools/bin/actionlint -shellcheck .venv/bin/shellcheck
+	.venv/bin/zizmor --offline --quiet --pedantic .github/workflows
 
 bench: tools ## Measure what the README says about speed
 	@$(PYTHON) -m localcloud.bench $(ARGS)
+
+# What Azure Pipelines' AzureCLI task calls its login, as the azure-native provider calls it.
+ifdef idToken
+export ARM_USE_OIDC := true
+export ARM_OIDC_TOKEN := $(idToken)
+export ARM_CLIENT_ID := $(servicePrincipalId)
+export ARM_TENANT_ID := $(tenantId)
+endif
+
+##@ Deploy it to Azure: S=dev, logged in to Azure and to the state's backend
+.PHONY: plan deploy drift destroy summary comment
+# What it finds is for whoever approves to judge, so that alone is no failure.
+plan: tools ## `review` against the real stack, for whoever approves its deployment
+	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy \
+		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(ARGS) || [ $$? -eq 1 ]
+
+deploy: tools ## `pulumi up` with the policies; also what renews certificates
+	@$(PYTHON) -m operations deploy --stack '$(S)'
+
+drift: tools ## Fail if something is not as it was deployed
+	@$(PYTHON) -m operations drift --stack '$(S)'
+
+destroy: tools ## Remove all but the resource group; refused for prod
+	@$(PYTHON) -m operations destroy --stack '$(S)'
+
+# Standard library only: the jobs that write to a pull request install nothing.
+summary: ## In a pipeline: show Markdown files with the run, FILES='a.md b.md'
+	@python3 scripts/publish.py summary $(FILES)
+
+comment: ## In a pipeline: write Markdown files to the pull request, FILES='a.md b.md'
+	@python3 scripts/publish.py comment $(FILES)
 
 ##@ Look after it
 .PHONY: setup pin-images clean help

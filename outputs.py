@@ -11,6 +11,7 @@ from typing import Any
 
 import pulumi
 
+from clients import schema
 from components.certificates import (
     CertificateAuthority,
     LeafCertificate,
@@ -20,8 +21,6 @@ from components.certificates import (
 from components.container_group import ContainerGroup
 from settings import StackSettings
 from settings.certificates import Role
-
-CONTRACT_VERSION = 1
 
 Generations = Mapping[int, LeafCertificate]
 """What one client has, by generation."""
@@ -44,8 +43,8 @@ def endpoint(
     server_name = pulumi.Output.from_input(cfg.server_names[0] if cfg.server_names else fqdn)
     host_port = "" if port == default_port else f":{port}"
     url = pulumi.Output.concat(scheme, "://", server_name, host_port)
-    return {
-        "version": CONTRACT_VERSION,
+    told = {
+        "version": schema.VERSION,
         "url": url,
         "predictUrl": pulumi.Output.concat(url, f"/v1/models/{cfg.model_name}:predict"),
         "fqdn": fqdn,
@@ -55,6 +54,9 @@ def endpoint(
         "modelName": cfg.model_name,
         "modelImage": model_image,
     }
+    # The version is told when the rest is what that version promises; in a preview, where a part
+    # may not be known yet, the rest is shown all the same.
+    return {**told, "version": _checked("endpoint", told)["version"]}
 
 
 def client_certificates(clients: Mapping[str, Generations]) -> pulumi.Output[Any]:
@@ -76,7 +78,7 @@ def client_certificates(clients: Mapping[str, Generations]) -> pulumi.Output[Any
     for name, generations in clients.items():
         *earlier, newest = (bundle(*item) for item in sorted(generations.items()))
         by_name[name] = {**newest, "earlierGenerations": earlier}
-    return pulumi.Output.secret(by_name)
+    return pulumi.Output.secret(_checked("clientCertificates", by_name))
 
 
 def certificates(
@@ -163,6 +165,11 @@ def certificates(
             for generation, client in generations.items()
         ),
     ]
+
+
+def _checked(output: str, value: Any) -> pulumi.Output[Any]:
+    """A value, if it keeps the promise that its schema is."""
+    return pulumi.Output.from_input(value).apply(lambda whole: schema.check(output, whole))
 
 
 def once(endpoint: ContainerGroup, value: pulumi.Input[Any]) -> pulumi.Output[Any]:

@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-CONTRACT_VERSION = 1
+from clients.schema import VERSION
+
 HIDDEN = "[secret]"
 
 
@@ -183,9 +184,9 @@ def _hidden(name: str) -> Refusal:
 
 def _require_known_version(value: Any) -> None:
     version = value.get("version") if isinstance(value, Mapping) else None
-    if version != CONTRACT_VERSION:
+    if version != VERSION:
         raise Refusal(
             f"the output endpoint has version {shown(str(version))} and this command knows "
-            f"version {CONTRACT_VERSION}; use the clients/ folder of the project that the stack "
+            f"version {VERSION}; use the clients/ folder of the project that the stack "
             "was deployed with"
         )

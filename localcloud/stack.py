@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import runpy
 import shutil
 import sys
@@ -202,13 +203,27 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     """Copy the project and the stack file to where the engine may write; returns all values.
 
     The engine puts a salt for the stack's secrets into the stack file: the committed one stays
-    as it is. Where that has a salt, its secrets need it.
+    as it is. How that is encrypted counts only where it has secrets: the state here is another.
+
+    Raises:
+        Refused: if its secrets are encrypted by somebody who is not on this machine.
     """
     folder = home.work_folder(name)
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-    stack_file = yaml.safe_load((PROJECT / f"Pulumi.{name}.yaml").read_text())
+    committed = (PROJECT / f"Pulumi.{name}.yaml").read_text()
+    stack_file = yaml.safe_load(committed)
     target = folder / f"Pulumi.{name}.yaml"
     written = yaml.safe_load(target.read_text()) if target.exists() else {}
+    if re.search(r"\bsecure:", committed):
+        provider = stack_file.get("secretsprovider", "passphrase")
+        if provider != "passphrase":
+            raise Refused(
+                f"Pulumi.{name}.yaml holds secrets that only {provider} decrypts, so there is no "
+                "local cloud for it; use `pulumi` itself where you are logged in"
+            )
+    else:
+        for key in ("encryptionsalt", "encryptedkey", "secretsprovider"):
+            stack_file.pop(key, None)
     for key in ("encryptionsalt", "secretsprovider"):
         if key in written and key not in stack_file:
             stack_file[key] = written[key]

@@ -2,8 +2,9 @@
 
 --stack S runs `pulumi preview` in your own environment, logged in to the stack's backend and to
 Azure; with --local, and always for the stack `local`, the stand-in for Azure on this machine is
-asked instead, as `make preview S=...` does. --preview-json FILE reads what `pulumi preview --json
---show-sames` printed.
+asked instead, as `make preview S=...` does. There --base COMMIT compares with what that commit
+deploys, for which nobody has to log in anywhere. --preview-json FILE reads what `pulumi preview
+--json --show-sames` printed.
 
 Exit code 0: nothing worse than what is new or updated in place; 1: something to look at first, as
 an endpoint that is replaced, a client that loses access, a policy that is violated, a certificate
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         preview = _preview(given)
-        review = Review.of(preview, datetime.now(UTC))
+        review = Review.of(preview, datetime.now(UTC), given.base)
         text = markdown(review)
         if given.markdown:
             Path(given.markdown).write_text(text)
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _preview(given: argparse.Namespace) -> Preview:
+    if given.base is not None and given.preview_json is not None:
+        raise Refusal("--base compares a stack with a commit; name the stack with --stack")
     if given.preview_json is not None:
         return source.from_file(given.preview_json)
     if given.policy_pack_config and not given.policy_pack:
@@ -60,11 +63,11 @@ def _preview(given: argparse.Namespace) -> Preview:
     # The engine is started in another folder than this.
     config = Path(given.policy_pack_config).resolve() if given.policy_pack_config else None
     pack = Pack(Path(given.policy_pack).resolve(), config) if given.policy_pack else None
-    if given.local or given.stack == "local":
+    if given.local or given.base is not None or given.stack == "local":
         # Slow to import, and not there in an environment without the group `local`.
         from review.local import from_local_cloud  # noqa: PLC0415
 
-        return from_local_cloud(given.stack, pack)
+        return from_local_cloud(given.stack, pack, given.base)
     return source.from_pulumi(given.stack, pack, given.timeout)
 
 
@@ -79,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--stack", metavar="S", help="as in Pulumi.<S>.yaml")
     what.add_argument("--preview-json", metavar="FILE", help="a preview; - is standard input")
     parser.add_argument("--local", action="store_true", help="ask the stand-in on this machine")
+    parser.add_argument(
+        "--base", metavar="COMMIT", help="compare with the stack of that commit, on this machine"
+    )
     parser.add_argument("--markdown", metavar="FILE", help="write the review there, too")
     parser.add_argument("--svg", metavar="FILE", help="draw the resources, the changed ones marked")
     parser.add_argument("--policy-pack", metavar="DIR", help="a policy pack to be run as well")

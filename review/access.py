@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import Any
 
 from clients.contract import Refusal, shown
+from clients.schema import VERSION
 from review.steps import Preview, Step
 
-CONTRACT_VERSION = 1
 _NAME = re.compile(
     r"(?:client-(?P<client>.+)@(?P<of_client>\d+)|ca@(?P<of_ca>\d+)|(?P<server>server))-certificate"
 )
@@ -261,10 +261,10 @@ def _records(outputs: Mapping[str, Any]) -> tuple[Record, ...]:
         return ()
     endpoint = outputs.get("endpoint")
     version = endpoint.get("version") if isinstance(endpoint, Mapping) else None
-    if isinstance(version, int) and version > CONTRACT_VERSION:
+    if isinstance(version, int) and version > VERSION:
         raise Refusal(
             f"the stack's outputs are of version {version}, and this project knows version "
-            f"{CONTRACT_VERSION}; review with the commit that was deployed, or a later one"
+            f"{VERSION}; review with the commit that was deployed, or a later one"
         )
     listed = outputs.get("certificates", [])
     return tuple(Record.read(raw, i) for i, raw in enumerate(_list(listed)))

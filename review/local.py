@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pulumi import automation
@@ -10,12 +11,15 @@ from pulumi import automation
 from clients.contract import Refusal
 from localcloud.plugins.base import Refused
 from localcloud.stack import LocalStack, opened
+from review.base import deployed
 from review.source import Pack, understood
 from review.steps import Preview
 
 
-def from_local_cloud(stack: str, pack: Pack | None) -> Preview:
+def from_local_cloud(stack: str, pack: Pack | None, base: str | None = None) -> Preview:
     """What the engine would do with a stack of this machine.
+
+    With a base, the stack is not the machine's own but the one which that commit deploys.
 
     Raises:
         Refusal: if there is no such stack, or its program refuses its settings.
@@ -23,7 +27,10 @@ def from_local_cloud(stack: str, pack: Pack | None) -> Preview:
     if pack:
         pack.require()
     try:
-        with opened(stack, records_only=True) as local:
+        with (
+            deployed(base, stack) if base is not None else nullcontext() as home,
+            opened(stack, home=home, records_only=True) as local,
+        ):
             return preview(local, pack)
     except Refused as refused:
         raise Refusal(str(refused)) from None

@@ -37,11 +37,13 @@ class Review:
     access: Access
     cost: Cost
     findings: Sequence[str]
+    base: str | None = None
+    """The commit whose stack the change was compared with, in the local cloud."""
 
     @classmethod
-    def of(cls, preview: Preview, now: datetime) -> Review:
+    def of(cls, preview: Preview, now: datetime, base: str | None = None) -> Review:
         access = Access(preview, now)
-        return cls(preview, access, cost.of(preview), findings.of(preview, access, now))
+        return cls(preview, access, cost.of(preview), findings.of(preview, access, now), base)
 
     @property
     def changed(self) -> list[Step]:
@@ -56,6 +58,7 @@ def markdown(review: Review) -> str:
         f"<!-- review of stack {code(review.preview.stack)[1:-1]} -->",
         f"## Review of stack {code(review.preview.stack)}",
         f"**{summary(review)}**",
+        *_base(review),
         *_findings(review),
         *_resources(review),
         *_access(review.access),
@@ -103,6 +106,15 @@ def _who(access: Access) -> str:
     if gains:
         words.append(f"{joined(gains)} {'gains' if len(gains) == 1 else 'gain'} access")
     return ", ".join(words if loses else [*words, "nobody loses access"])
+
+
+def _base(review: Review) -> Iterable[str]:
+    if review.base is not None:
+        yield (
+            f"Compared with {code(review.base)} in the local cloud: certificates that are as old "
+            "as this report, and nothing of what was changed by hand. What the deployment itself "
+            "will do is shown before it is approved."
+        )
 
 
 def _findings(review: Review) -> Iterable[str]:

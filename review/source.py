@@ -29,13 +29,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 _NEXT_STEPS = (
     (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in",
-        "Pulumi is not logged in; type `pulumi login <your backend>`, or use --local for the "
-        "stand-in on this machine",
+        "Pulumi is not logged in; type `pulumi login <your backend>`",
     ),
     (
         r"no stack named|stack '.*' not found|no previous deployment",
         "there is no stack {stack} where Pulumi is logged in; `pulumi stack ls` lists those that "
-        "are there, and --local reviews it against the stand-in on this machine",
+        "are there",
     ),
     (
         r"passphrase",
@@ -212,7 +211,15 @@ def _reason(stack: str, errors: list[str], said: str) -> str:
     useful = [text for text in errors if not re.match(r"(update|preview) failed", text)]
     found = (useful or told or lines or ["it gave no reason"])[0]
     reason = without_keys(" ".join(found.removeprefix("error:").split())).strip()
+    todo = next_step(stack, "\n".join([*errors, said]), reason)
+    if todo and re.search(r"pulumi (login|stack ls)", todo):
+        todo += "; --local reviews it against the stand-in on this machine"
+    return todo or f"stack {shown(stack)} cannot be previewed: {reason}"
+
+
+def next_step(stack: str, said: str, reason: str) -> str | None:
+    """What to do about something that `pulumi` said, where that is known."""
     for pattern, words in _NEXT_STEPS:
-        if re.search(pattern, "\n".join([*errors, said])):
+        if re.search(pattern, said):
             return words.format(stack=shown(stack), reason=reason)
-    return f"stack {shown(stack)} cannot be previewed: {reason}"
+    return None

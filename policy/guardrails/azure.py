@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policy.guardrails.rule import (
+    FIRST_UP,
     UNKNOWN,
     Config,
     Resource,
@@ -153,6 +154,7 @@ GUARDRAILS = [
         severity="medium",
         remedy="Build it into the stack's registry, or add its registry to the rule's `allowed`",
         url=f"{LEARN}container-registry/container-registry-best-practices",
+        seen=FIRST_UP,
         config={"allowed": {"type": "array", "items": {"type": "string"}, "default": []}},
         types=[GROUP],
         check=_own_registry,

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, each
+from policy.guardrails.rule import (
+    AFTERWARDS,
+    FIRST_UP,
+    UNKNOWN,
+    Config,
+    Resource,
+    ResourceGuardrail,
+    StackGuardrail,
+    each,
+)
 from policy.guardrails.secrets import GROUP, volume_files
 
 PURPOSES = {"server_auth", "client_auth", "code_signing", "email_protection", "any_extended"}
 HOURS_PER_DAY = 24
+CERTIFICATES = ("SelfSignedCert", "LocallySignedCert")
 
 
 def _strong(key: Resource, config: Config) -> Iterator[str]:
@@ -58,12 +68,14 @@ def _lasts(certificate: Resource, config: Config) -> Iterator[str]:
             yield f"{certificate.name} is renewed only after its end"
 
 
-def _not_about_to_end(certificate: Resource, config: Config) -> Iterator[str]:
-    end = certificate.props.get("validityEndTime")
-    if isinstance(end, str) and end:
-        left = datetime.fromisoformat(end) - datetime.now(UTC)
-        if left < timedelta(days=config["days"]):
-            yield f"{certificate.name} ends in {left.days} days"
+def _not_about_to_end(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    """The end is the provider's to say, and only what looks at the whole stack is told."""
+    for certificate in resources:
+        end = certificate.props.get("validityEndTime")
+        if certificate.type.endswith(CERTIFICATES) and isinstance(end, str) and end:
+            left = datetime.fromisoformat(end) - datetime.now(UTC)
+            if left < timedelta(days=config["days"]):
+                yield f"{certificate.name} ends in {left.days} days"
 
 
 def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
@@ -127,17 +139,17 @@ GUARDRAILS = [
             "caDays": {"type": "integer", "default": 3650},
             "leafDays": {"type": "integer", "default": 398},
         },
-        types=["SelfSignedCert", "LocallySignedCert"],
+        types=CERTIFICATES,
         check=_lasts,
     ),
-    ResourceGuardrail(
+    StackGuardrail(
         name="not-about-to-end",
         description="No certificate ends within days.",
         severity="high",
         remedy="Run an up inside its window: see 'Renew before certificates end' in operations.md",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
         config={"days": {"type": "integer", "default": 7}},
-        types=["SelfSignedCert", "LocallySignedCert"],
+        seen=AFTERWARDS,
         check=_not_about_to_end,
     ),
     ResourceGuardrail(
@@ -146,6 +158,7 @@ GUARDRAILS = [
         severity="critical",
         remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
         url="https://ssl-config.mozilla.org/#server=nginx",
+        seen=FIRST_UP,
         types=[GROUP],
         check=_strict_nginx,
     ),

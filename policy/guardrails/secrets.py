@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from policy.guardrails.rule import (
+    FIRST_UP,
     UNKNOWN,
     Config,
     Resource,
@@ -161,6 +162,7 @@ GUARDRAILS = [
         severity="critical",
         remedy="Give the sidecar the server's own key",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-8",
+        seen=FIRST_UP,
         types=[GROUP],
         check=_ca_key_in_volume,
     ),
@@ -170,6 +172,7 @@ GUARDRAILS = [
         severity="critical",
         remedy="Issue a certificate for the server, signed by the CA",
         url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9",
+        seen=FIRST_UP,
         types=[GROUP],
         check=_ca_as_server,
     ),

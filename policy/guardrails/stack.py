@@ -9,7 +9,7 @@ from datetime import timedelta
 from cryptography import x509
 
 from policy.guardrails.access import VAULT
-from policy.guardrails.rule import UNKNOWN, Config, Resource, StackGuardrail
+from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail
 from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
@@ -103,6 +103,7 @@ GUARDRAILS = [
         severity="high",
         remedy="Follow 'Replace the CA' in docs/operations.md, a step at a time",
         url=CERTIFICATES,
+        seen=AFTERWARDS,
         check=_signed_by_trusted,
     ),
     StackGuardrail(
@@ -112,6 +113,7 @@ GUARDRAILS = [
         severity="low",
         remedy="Finish with the last step of 'Replace the CA' in docs/operations.md",
         url=CERTIFICATES,
+        seen=AFTERWARDS,
         check=_one_ca,
     ),
     StackGuardrail(
@@ -120,6 +122,7 @@ GUARDRAILS = [
         severity="critical",
         remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
         url=CERTIFICATES,
+        seen=AFTERWARDS,
         check=_known_clients,
     ),
     StackGuardrail(
@@ -129,6 +132,7 @@ GUARDRAILS = [
         remedy="Raise certificates.validityDays.client",
         url=CERTIFICATES,
         config={"days": {"type": "integer", "default": 30}},
+        seen=AFTERWARDS,
         check=_long_enough,
     ),
     StackGuardrail(

@@ -1,4 +1,4 @@
-"""Thirty programs with one defect each, many of them from recipes that people follow."""
+"""Programs with one defect each, many of them from recipes that people follow."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ ANY_VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaul
 SOMEBODY = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
 READERS = {"clients": [{"name": "alice", "readers": [SOMEBODY]}]}
 
+DEV = {"validityDays": {"ca": 365, "server": 90, "client": 90}, "clockSkewMinutes": 0}
 OTHER_CA = make_ca("another CA")
 
 Edit = Callable[[dict[str, Any], pulumi.ResourceOptions], None]
@@ -140,9 +141,11 @@ def with_mallory(records: Any) -> dict[str, str]:
 
 
 def ca_with_its_key(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-    secret, encode = props["volumes"][0].secret, base64.b64encode
-    secret["ca.crt"] = encode(OTHER_CA.pem.encode()).decode()
-    secret["server.key"] = encode(OTHER_CA.key_pem.encode()).decode()
+    """Known as late as the keys of the program's own."""
+    secret, own = props["volumes"][0].secret, props["volumes"][0].secret["server.key"]
+    for name, text in {"ca.crt": OTHER_CA.pem, "server.key": OTHER_CA.key_pem}.items():
+        content = base64.b64encode(text.encode()).decode()
+        secret[name] = own.apply(lambda _, content=content: content)
 
 
 def another_issuer(*_: Any) -> Issuer:
@@ -225,6 +228,7 @@ BAD: dict[str, Bad] = {
     "signed by a CA that nobody trusts": Bad(
         "accepted-are-signed-by-trusted",
         "no trusted CA signed it",
+        config={"certificates": DEV},
         patches={"identities._issuer": another_issuer},
         new_certificates=True,
     ),
@@ -370,9 +374,9 @@ BAD: dict[str, Bad] = {
         "valid for 20 days",
         config={
             "certificates": {
+                **DEV,
                 "validityDays": {"ca": 365, "server": 90, "client": 20},
                 "renewBeforeDays": {"client": 10},
-                "clockSkewMinutes": 0,
             }
         },
         new_certificates=True,

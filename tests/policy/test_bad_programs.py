@@ -19,10 +19,10 @@ from localcloud.stack import LocalStack, program
 from policy.guardrails import GUARDRAILS
 from policy.guardrails.rule import FIRST_PREVIEW
 from tests.engine.engine import changing, recorded
-from tests.policy.bad_programs import BAD, Bad
+from tests.policy.bad_programs import BAD, DEV, Bad
 
 PACK = PROJECT / "policy"
-TRUST_ANOTHER = {"certificates": {"ca": {"trusted": [1, 2], "issuing": 1}}}
+TRUST_ANOTHER = {"certificates": {**DEV, "ca": {"trusted": [1, 2], "issuing": 1}}}
 Finding = tuple[str, str, str]
 """Enforcement level, guardrail, what is said."""
 
@@ -127,7 +127,7 @@ def test_a_ca_that_is_being_replaced_is_pointed_out(deployed_dev: Path) -> None:
 def test_a_certificate_that_is_about_to_end_stops_every_change(tmp_path: Path) -> None:
     config = {
         "certificates": {
-            "validityDays": {"ca": 365, "server": 90, "client": 90},
+            **DEV,
             "renewBeforeDays": {"client": 2},
             "expiry": {"warnDays": 1, "failDays": 0},
         }

@@ -102,11 +102,6 @@ RESOURCES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         {"isCaCertificate": True, "allowedUses": ["cert_signing", "server_auth"]},
     ),
     ("validity-within-limits", LASTING, {**LASTING, "earlyRenewalHours": 90 * DAY}),
-    (
-        "not-about-to-end",
-        {"validityEndTime": "2999-01-01T00:00:00Z"},
-        {"validityEndTime": "2026-01-01T00:00:00Z"},
-    ),
     ("tags", group(), {"tags": {"stack": "s"}}),
 ]
 CHECKED_BY_ITS_VOLUME = {"no-ca-key-in-volume", "server-is-no-ca", "nginx-insists"}
@@ -271,6 +266,31 @@ def test_protection_and_places_are_asked_for() -> None:
     assert not places.findings(
         resource(places, {"location": "West Europe"}), {"allowed": ["westeurope"]}
     )
+
+
+@pytest.mark.parametrize("type_", ["SelfSignedCert", "LocallySignedCert"])
+def test_the_end_of_a_certificate_is_looked_at_when_it_is_known(type_: str) -> None:
+    rule = RULES["not-about-to-end"]
+    assert isinstance(rule, StackGuardrail)
+
+    def ending(end: object) -> list[str]:
+        return rule.findings([Resource(f"tls:index:{type_}", "it", {"validityEndTime": end})])
+
+    assert ending("2999-01-01T00:00:00Z") == []
+    assert ending(UNKNOWN) == []
+    assert ending("2026-01-01T00:00:00Z")[0].startswith("it ends in -")
+
+
+def test_keys_are_in_one_output_only() -> None:
+    rule = RULES["no-key-in-outputs"]
+    assert isinstance(rule, StackGuardrail)
+    outputs = {"clientCertificates": {"alice": ANY_KEY}, "endpoint": {"key": UNKNOWN}}
+    stack = Resource("pulumi:pulumi:Stack", "it", outputs)
+
+    assert rule.findings([stack]) == []
+    (finding,) = rule.findings([stack], {"except": []})
+    assert finding.startswith("there is a private key in the output clientCertificates.alice. ")
+    assert rule.findings([Resource("a:b:C", "it", {"key": ANY_KEY})]) == []
 
 
 def test_values_are_copied_without_touching_what_is_unknown() -> None:

@@ -1,0 +1,160 @@
+"""The bundle's folder: read as one, also while it is replaced; warned of; refused in words."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import shutil
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from mtls_model_client import Bundle, BundleError, ModelClient
+from mtls_model_client._bundle import read
+
+from conformance.forgery import forged
+from conformance.peers import Endpoint
+from tests.python_client.bundles import DOUBLED, bundle
+
+INSTANCES, PREDICTIONS = DOUBLED
+
+
+def swap(new: Path, folder: Path) -> None:
+    """As the project's own tool replaces a bundle: two renames."""
+    aside = folder.with_name("aside")
+    folder.rename(aside)
+    new.rename(folder)
+    shutil.rmtree(aside)
+
+
+def test_a_folder_that_is_replaced_all_the_time_is_read_as_one(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """OpenSSL refuses a key that is not the certificate's, so each reading proves it."""
+    folder = bundle(tmp_path / "b", endpoint)
+    spare = [bundle(tmp_path / f"{n}", endpoint, forged(endpoint.authority)) for n in range(2)]
+    stop = threading.Event()
+
+    def replace() -> None:
+        for number in itertools.count():
+            if stop.wait(0.005):
+                return
+            shutil.copytree(spare[number % 2], tmp_path / "new")
+            swap(tmp_path / "new", folder)
+
+    replacing = threading.Thread(target=replace)
+    replacing.start()
+    try:
+        for _ in range(100):
+            read(folder)
+    finally:
+        stop.set()
+        replacing.join()
+
+
+BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no folder": (shutil.rmtree, "client.crt: No such file or directory"),
+    "no key": (lambda b: (b / "client.key").unlink(), "client.key: No such file or directory"),
+    "half a key": (
+        lambda b: (b / "client.key").write_text((b / "client.key").read_text()[:100]),
+        "is not PEM",
+    ),
+    "no certificate": (
+        lambda b: (b / "client.crt").write_text("nothing"),
+        "client.crt holds no certificate",
+    ),
+    "no JSON": (
+        lambda b: (b / "endpoint.json").write_text("{"),
+        "endpoint.json is not what the endpoint's project writes",
+    ),
+    "half the JSON": (
+        lambda b: (b / "endpoint.json").write_text('{"client": "alice"}'),
+        "endpoint.json has no url",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_is_no_bundle_is_refused_in_a_sentence(
+    endpoint: Endpoint, tmp_path: Path, case: str
+) -> None:
+    breaking, words = BROKEN[case]
+    folder = bundle(tmp_path / "b", endpoint)
+    breaking(folder)
+
+    with pytest.raises(BundleError) as refused:
+        ModelClient(folder)
+
+    assert words in str(refused.value)
+    assert f"{folder} is no bundle that can be used" in str(refused.value)
+    assert "make bundle" in str(refused.value)
+
+
+def test_a_key_of_another_certificate_is_named(endpoint: Endpoint, tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "b", endpoint)
+    other = bundle(tmp_path / "other", endpoint, forged(endpoint.authority))
+    shutil.copy(other / "client.key", folder / "client.key")
+
+    with pytest.raises(BundleError, match=r"client\.key is not the key of client\.crt"):
+        ModelClient(folder)
+
+
+def test_a_broken_bundle_is_not_taken_and_the_old_one_goes_on(
+    endpoint: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = bundle(tmp_path / "b", endpoint)
+    with ModelClient(folder) as model:
+        (folder / "client.key").write_text("half")
+        assert [model.predict(INSTANCES) for _ in range(3)] == [PREDICTIONS] * 3
+        complaints = [r for r in caplog.records if r.levelno == logging.ERROR]
+        shutil.rmtree(folder)
+        assert model.predict(INSTANCES) == PREDICTIONS
+
+    assert len(complaints) == 1
+    assert "The bundle of before is used until then." in complaints[0].getMessage()
+
+
+@pytest.mark.parametrize(("days", "warned"), [(3, True), (30, False)])
+def test_the_end_of_a_certificate_is_announced(
+    endpoint: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture, days: int, warned: bool
+) -> None:
+    leaf = forged(endpoint.authority, ends_in=timedelta(days=days, hours=1))
+
+    ModelClient(bundle(tmp_path / "b", endpoint, leaf)).close()
+
+    assert (f"The certificate of alice expires in {days} days, at" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("left", "words"),
+    [
+        (timedelta(days=3, hours=1), "expires in 3 days, at 2026-06-04 13:00 UTC"),
+        (timedelta(days=1), "expires in 1 day, at"),
+        (timedelta(minutes=5), "expires in less than a day, at"),
+        (timedelta(seconds=-1), "expired less than a day ago, at"),
+        (timedelta(days=-2), "expired 2 days ago, at"),
+    ],
+)
+def test_how_long_a_certificate_lasts_is_said_in_days(
+    endpoint: Endpoint, tmp_path: Path, left: timedelta, words: str
+) -> None:
+    now = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    read_one = read(bundle(tmp_path / "b", endpoint))
+
+    ending = Bundle(**{**vars(read_one), "not_after": now + left})
+
+    assert ending.lasts(now).startswith(words)
+
+
+def test_whoever_is_trusted_is_in_the_bundle_and_nobody_else(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    context = read(bundle(tmp_path / "b", endpoint)).context
+
+    assert context.check_hostname
+    assert context.verify_mode.name == "CERT_REQUIRED"
+    (trusted,) = context.get_ca_certs(binary_form=True)
+    assert x509.load_der_x509_certificate(trusted) == endpoint.authority.certificate
