@@ -64,17 +64,11 @@ def client_secrets(
 def bundle(
     name: str, generations: Mapping[int, ClientCertificate], described: Mapping[str, Any]
 ) -> pulumi.Output[str]:
-    """The stack's outputs as far as they are this client's, in JSON.
+    """The outputs of the contract as far as they are this client's, in JSON.
 
-    So whatever reads those reads this. Without the model's image: another one is nothing new for
-    a client, and a new version of its secret would say so.
+    So whatever reads a stack's outputs reads this. Of earlier generations there is nothing: who
+    reads a secret gets the newest.
     """
     newest = max(generations)
-    return pulumi.Output.json_dumps(
-        {
-            "endpoint": {k: v for k, v in described.items() if k != "modelImage"},
-            "clientCertificates": outputs.client_certificates(
-                {name: {newest: generations[newest]}}
-            ),
-        }
-    )
+    certificates = outputs.client_certificates({name: {newest: generations[newest]}})
+    return pulumi.Output.json_dumps({"endpoint": described, "clientCertificates": certificates})
