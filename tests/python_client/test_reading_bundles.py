@@ -10,10 +10,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
-from mtls_model_client import Bundle, BundleError, ModelClient
+from mtls_model_client import Bundle, BundleError, ModelClient, _bundle
 from mtls_model_client._bundle import read
+from mtls_model_client._current import Current
 
 from conformance.forgery import forged
 from conformance.peers import Endpoint
@@ -33,9 +35,13 @@ def swap(new: Path, folder: Path) -> None:
 def test_a_folder_that_is_replaced_all_the_time_is_read_as_one(
     endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    """OpenSSL refuses a key that is not the certificate's, so each reading proves it."""
-    folder = bundle(tmp_path / "b", endpoint)
-    spare = [bundle(tmp_path / f"{n}", endpoint, forged(endpoint.authority)) for n in range(2)]
+    """OpenSSL refuses a key that is not the certificate's, so each reading proves that, too."""
+    spare = [
+        bundle(tmp_path / name, endpoint, forged(endpoint.authority, ends_in=ends), client=name)
+        for name, ends in (("short", timedelta(hours=1)), ("long", timedelta(hours=9)))
+    ]
+    folder = Path(shutil.copytree(spare[0], tmp_path / "b"))
+    noon = datetime.now(UTC) + timedelta(hours=5)
     stop = threading.Event()
 
     def replace() -> None:
@@ -49,10 +55,29 @@ def test_a_folder_that_is_replaced_all_the_time_is_read_as_one(
     replacing.start()
     try:
         for _ in range(100):
-            read(folder)
+            found = read(folder)
+            assert found.client == ("short" if found.not_after < noon else "long")
     finally:
         stop.set()
         replacing.join()
+
+
+def test_a_folder_that_is_replaced_between_two_files_is_read_again(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bundle(tmp_path / "b", endpoint, client="old")
+    ending = forged(endpoint.authority, ends_in=timedelta(hours=9))
+    new = [bundle(tmp_path / "new", endpoint, ending, client="new")]
+    certificate = _bundle._certificate
+
+    def replacing(file: Path) -> x509.Certificate:
+        if new:
+            swap(new.pop(), folder)
+        return certificate(file)
+
+    monkeypatch.setattr(_bundle, "_certificate", replacing)
+
+    assert read(folder).client == "new"
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -115,6 +140,30 @@ def test_a_broken_bundle_is_not_taken_and_the_old_one_goes_on(
 
     assert len(complaints) == 1
     assert "The bundle of before is used until then." in complaints[0].getMessage()
+
+
+def test_connections_of_a_replaced_bundle_are_closed_after_their_last_call(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    opened: list[httpx.Client] = []
+
+    def connect(_: Bundle) -> httpx.Client:
+        opened.append(httpx.Client())
+        return opened[-1]
+
+    folder = bundle(tmp_path / "b", endpoint)
+    current = Current(folder, connect, 0)
+    first, _ = current.take()
+    second, _ = current.take()
+    swap(bundle(tmp_path / "new", endpoint), folder)
+    third, idle = current.take()
+
+    assert idle is None, "two calls are under way"
+    assert third.connections is not first.connections is second.connections
+    assert current.give(first) is None
+    assert current.give(second) is opened[0]
+    assert current.close() is None
+    assert current.give(third) is opened[1]
 
 
 @pytest.mark.parametrize(("days", "warned"), [(3, True), (30, False)])
