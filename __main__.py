@@ -5,6 +5,7 @@ import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
 
 import continuity
+import handover
 import identities
 import outputs
 import preflight
@@ -97,7 +98,10 @@ if cfg.tls == "mtls":
             verify_depth=cfg.certificates.longest_chain,
             accepted=pki.records.apply(continuity.accepted),
             revoked=pki.records.apply(continuity.revoked),
-            limits=[ClientLimits(**c.model_dump(exclude={"generations"})) for c in cfg.clients],
+            limits=[
+                ClientLimits(**c.model_dump(exclude={"generations", "readers", "reader_groups"}))
+                for c in cfg.clients
+            ],
             max_request_body_in_mb=cfg.max_request_body_in_mb,
             cpu=cfg.resources.sidecar.cpu,
             memory_in_gb=cfg.resources.sidecar.memory_in_gb,
@@ -120,9 +124,21 @@ endpoint = ContainerGroup(
     ),
 )
 
-pulumi.export("endpoint", outputs.endpoint(cfg, fqdn, model_image.reference, trust_bundle))
+described = outputs.endpoint(cfg, fqdn, model_image.reference, trust_bundle)
+# Each client's bundle for those who may read it, and for nobody else.
+secrets = handover.client_secrets(
+    cfg,
+    clients,
+    endpoint=endpoint,
+    described=described,
+    resource_group_name=group.name,
+    workspace_id=workspace.id,
+)
+
+pulumi.export("endpoint", described)
 # The next deployment believes these: they change only when the endpoint has followed.
 pulumi.export("clientCertificates", outputs.once(endpoint, outputs.client_certificates(clients)))
 pulumi.export("certificates", outputs.once(endpoint, records))
+pulumi.export("clientSecrets", secrets)
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

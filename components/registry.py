@@ -16,12 +16,9 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import authorization, containerregistry, managedidentity
 
+from components import roles
 from components.container_group import ImagePull
 from components.container_image import PushTarget
-
-# Built-in role, the same in every tenant:
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/containers#acrpull
-ACR_PULL_ROLE = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
 # The user name that goes with a token instead of a password:
 # https://learn.microsoft.com/azure/container-registry/container-registry-authentication
@@ -79,14 +76,7 @@ class ContainerRegistry(pulumi.ComponentResource):
             f"{name}-acr-pull",
             role_assignment_name=assignment_name.result,
             scope=registry.id,
-            # In the registry's own subscription, as Azure will answer it: a shorter form would
-            # be a change at every refresh.
-            role_definition_id=registry.id.apply(
-                lambda arm_id: (
-                    f"/subscriptions/{arm_id.split('/')[2]}/providers/"
-                    f"Microsoft.Authorization/roleDefinitions/{ACR_PULL_ROLE}"
-                )
-            ),
+            role_definition_id=roles.definition_id(roles.ACR_PULL, registry.id),
             principal_id=identity.principal_id,
             # Without the type Azure looks the principal up in a directory that may not know a
             # new identity yet, and refuses.

@@ -20,6 +20,7 @@ DAYS = HOURS / 24
 GROUP = "azure-native:containerinstance:ContainerGroup"
 REGISTRY = "azure-native:containerregistry:Registry"
 WORKSPACE = "azure-native:operationalinsights:Workspace"
+VAULT = "azure-native:keyvault:Vault"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def of(preview: Preview, listed: Mapping[str, Any] | None = None) -> Cost:
 
 
 def _lines(steps: Iterable[Step], listed: Mapping[str, Any], location: str) -> Iterable[Line]:
-    compute = {GROUP: _group, REGISTRY: _registry, WORKSPACE: _workspace}
+    compute = {GROUP: _group, REGISTRY: _registry, WORKSPACE: _workspace, VAULT: _vault}
     for step in steps:
         if price := compute.get(step.type):
             sides = [
@@ -132,6 +133,13 @@ def _workspace(inputs: Mapping[str, Any], listed: Mapping[str, Any], _: str) -> 
     per_gb = rate.get("perGB")
     priced = f"{per_gb:g} {listed.get('currency')}" if per_gb is not None else "an unknown price"
     return Price(None, f"depends on what is logged, {priced} for each GB", _source(rate))
+
+
+def _vault(_: Mapping[str, Any], listed: Mapping[str, Any], __: str) -> Price:
+    rate = listed.get("keyVault") or {}
+    price = rate.get("per10000Operations")
+    priced = f"{price:g} {listed.get('currency')}" if price is not None else "an unknown price"
+    return Price(None, f"depends on use, {priced} for 10,000 operations", _source(rate))
 
 
 def _at(value: object, key: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from review.access import Access
-from review.cost import GROUP, REGISTRY, WORKSPACE
+from review.cost import GROUP, REGISTRY, VAULT, WORKSPACE
 from review.steps import Preview, Step
 from review.text import code, plain
 
@@ -17,6 +17,7 @@ _HOLDS = {
     "azure-native:resources:ResourceGroup": "everything that is in it",
     REGISTRY: "the images that are in it",
     WORKSPACE: "the logs that are in it",
+    VAULT: "the bundles that are in it",
     "random:index/randomString:RandomString": "a name that others use",
 }
 _ENDS = ("delete", "replace")

@@ -284,6 +284,22 @@ class StackSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _without_tls_there_is_nothing_to_read(self) -> Self:
+        for index, client in enumerate(self.clients):
+            for key, readers in (
+                ("readers", client.readers),
+                ("readerGroups", client.reader_groups),
+            ):
+                if readers and self.tls == "none":
+                    raise refusal(
+                        f"clients[{index}].{key}",
+                        list(readers),
+                        "nothing when tls is none (clients have no certificates then)",
+                        f"pulumi config rm --path 'clients[{index}].{key}'",
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _model_folder_can_be_built(self) -> Self:
         if self.model_image.ref is None:
             folder = ROOT / self.model_image.context

@@ -1,10 +1,11 @@
-"""Who may call, with which certificates, and how much."""
+"""Who may call, with which certificates, how much, and who may fetch the bundle."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from settings.refusals import HERE, Rule, Section, refusal
 from settings.values import ClientName, Generation, no_truth_value, repeated
@@ -12,6 +13,16 @@ from settings.values import ClientName, Generation, no_truth_value, repeated
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"
 PATH = "/v1/models/demo:predict"
+READERS = "a list of object ids of service principals and managed identities"
+GROUPS = "a list of object ids of groups"
+
+ObjectId = Annotated[
+    str,
+    Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
+    # As Azure answers it: another spelling would be a change at every refresh.
+    AfterValidator(str.lower),
+    Rule("an object id of Microsoft Entra (a GUID; an application's own id is another)", None),
+]
 
 
 def _count(most: int, what: str, example: str) -> Rule:
@@ -49,6 +60,15 @@ class Client(Section):
         _count(10_000, "connections", "4"),
     ] = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
+    readers: Annotated[tuple[ObjectId, ...], Rule(READERS, None)] = ()
+    """Applications that may fetch this client's bundle from the key vault."""
+    reader_groups: Annotated[tuple[ObjectId, ...], Rule(GROUPS, None)] = ()
+    """Likewise: Azure has to be told which of the two somebody is."""
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether the bundle is in the key vault at all."""
+        return bool(self.readers or self.reader_groups)
 
     @property
     def generation(self) -> int:
@@ -97,5 +117,37 @@ class Client(Section):
                 self.burst,
                 "a number only beside requestsPerSecond, whose peaks it lets through",
                 f"pulumi config set --path '{HERE}.requestsPerSecond' 10",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _readers_differ(self) -> Self:
+        everybody = [*self.readers, *self.reader_groups]
+        if (again := repeated(everybody)) is not None:
+            key, at = ("readers", again)
+            if again >= len(self.readers):
+                key, at = ("readerGroups", again - len(self.readers))
+            raise refusal(
+                f"{HERE}.{key}[{at}]",
+                everybody[again],
+                "each object id once, in readers or in readerGroups",
+                f"pulumi config rm --path '{HERE}.{key}[{at}]'",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _name_can_be_a_secrets(self) -> Self:
+        """Here, because only a client with readers has a secret in the key vault.
+
+        https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules#microsoftkeyvault
+        """
+        if self.has_readers and not re.fullmatch(r"[a-z0-9-]+", self.name):
+            other = re.sub(r"[^a-z0-9]", "-", self.name)
+            raise refusal(
+                f"{HERE}.name",
+                self.name,
+                "letters, digits and '-' alone for a client with readers (it becomes the name of "
+                "a secret in the key vault)",
+                f"pulumi config set --path '{HERE}.name' {other}",
             )
         return self

@@ -17,7 +17,7 @@ from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
 
-from localcloud.azure import rules
+from localcloud.azure import rules, vaults
 from localcloud.azure.cloud import SUBSCRIPTION, TENANT, Cloud, Record
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.azure.registry import RegistryServers
@@ -78,6 +78,18 @@ KINDS = {
         arm_type="Microsoft.ContainerRegistry/registries",
         replaces=("location",),
     ),
+    vaults.VAULT: Kind(
+        path=f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{{vaultName}}",
+        name="vaultName",
+        arm_type="Microsoft.KeyVault/vaults",
+        replaces=("location",),
+    ),
+    vaults.SECRET: Kind(
+        path=f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{{vaultName}}/secrets/{{secretName}}",
+        name="secretName",
+        arm_type="Microsoft.KeyVault/vaults/secrets",
+        has_location=False,
+    ),
     "azure-native:managedidentity:UserAssignedIdentity": Kind(
         path=f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}",
         name="resourceName",
@@ -104,6 +116,8 @@ _CHECKS: dict[str, Callable[[Properties], None]] = {
     "azure-native:containerregistry:Registry": rules.check_registry,
     "azure-native:operationalinsights:Workspace": rules.check_workspace,
     "azure-native:containerinstance:ContainerGroup": rules.check_container_group,
+    vaults.VAULT: vaults.check_vault,
+    vaults.SECRET: vaults.check_secret,
 }
 
 
@@ -164,9 +178,14 @@ class AzureNative(Plugin):
         known = {**inputs, **dict.fromkeys(_COMPUTED.get(type_token(urn), ()), UNKNOWN)}
         if address := inputs.get("ipAddress"):
             known["ipAddress"] = {**address, "ip": UNKNOWN, "fqdn": UNKNOWN}
+        if type_token(urn) == vaults.VAULT:
+            known["properties"] = {**inputs["properties"], "vaultUri": UNKNOWN}
         return known
 
     def preview_update(self, urn: str, new: Properties, state: Properties) -> Properties:
+        if type_token(urn) == vaults.VAULT:
+            uri = state["properties"]["vaultUri"]
+            return {**new, "properties": {**new["properties"], "vaultUri": uri}}
         computed = ("identity", "ipAddress", *_COMPUTED.get(type_token(urn), ()))
         return {**new, **{key: state[key] for key in computed if key in state}}
 
@@ -197,6 +216,8 @@ class AzureNative(Plugin):
             self.registries.stop(record.outputs["loginServer"])
         with self.cloud.changing() as records:
             records.pop(id_.lower(), None)
+            if record.type == vaults.VAULT:
+                vaults.delete_vault(records, record)
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         match token:
@@ -215,6 +236,10 @@ class AzureNative(Plugin):
     def _require_parents(self, urn: str, inputs: Properties) -> None:
         if "{resourceGroupName}/" in _kind(urn).path:
             rules.check_resource_group_exists(self.cloud, inputs["resourceGroupName"])
+        if type_token(urn) == vaults.SECRET:
+            vault = _arm_id(urn, inputs).rpartition("/secrets/")[0]
+            if self.cloud.get(vault) is None:
+                raise rules.not_found(vault)
         for key in ("scope", "resourceUri", "workspaceId"):
             if key in inputs and self.cloud.get(inputs[key]) is None:
                 raise rules.not_found(inputs[key])
@@ -222,29 +247,38 @@ class AzureNative(Plugin):
     def _apply(self, record: Record, old: Record | None = None) -> Properties:
         """Do what a resource is asked to do; returns its outputs."""
         kind = KINDS[record.type]
-        outputs = {**record.inputs, "name": record.inputs[kind.name], "type": kind.arm_type}
+        answer: Properties = {}
         match record.type:
             case "azure-native:containerregistry:Registry":
                 server = old.outputs["loginServer"] if old else self.registries.start()
-                return {**outputs, "loginServer": server, "provisioningState": "Succeeded"}
+                answer = {"loginServer": server, "provisioningState": "Succeeded"}
             case "azure-native:managedidentity:UserAssignedIdentity":
                 principal = old.outputs if old else {}
-                return {
-                    **outputs,
+                answer = {
                     "principalId": principal.get("principalId") or str(uuid.uuid4()),
                     "clientId": principal.get("clientId") or str(uuid.uuid4()),
                     "tenantId": TENANT,
                 }
             case "azure-native:authorization:RoleAssignment":
-                self._check_principal(record.inputs["principalId"])
+                # Readers of a vault are of a directory that this cloud does not have.
+                if "/Microsoft.KeyVault/" not in record.inputs["scope"]:
+                    self._check_principal(record.inputs["principalId"])
                 time.sleep(ROLE_ASSIGNMENT_SECONDS)
-                return outputs
             case "azure-native:operationalinsights:Workspace":
-                return {**outputs, "customerId": str(uuid.uuid4())}
+                answer = {"customerId": str(uuid.uuid4())}
             case "azure-native:containerinstance:ContainerGroup":
-                return {**outputs, **self.groups.apply(record, old)}
-            case _:
-                return outputs
+                answer = self.groups.apply(record, old)
+            case vaults.VAULT:
+                vaults.check_name_is_free(self.cloud, record)
+                answer = vaults.vault_answer(record.inputs)
+            case vaults.SECRET:
+                answer = vaults.secret_answer(record.inputs)
+        return {
+            **record.inputs,
+            "name": record.inputs[kind.name],
+            "type": kind.arm_type,
+            **answer,
+        }
 
     def _check_principal(self, principal_id: str) -> None:
         identities = self.cloud.all("azure-native:managedidentity:UserAssignedIdentity")

@@ -1,4 +1,4 @@
-"""Registry, images, containers, network, access: what is asked of Azure."""
+"""Registry, images, containers, network: what is asked of Azure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from policy.guardrails.rule import (
 )
 
 GROUP = "containerinstance:ContainerGroup"
-ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 LEARN = "https://learn.microsoft.com/azure/"
 
 
@@ -119,15 +118,6 @@ def _mounts(group: Resource, _: Config) -> Iterator[str]:
             path = at(mount, "mountPath")
             if isinstance(path, str) and path.rstrip("/") == "/etc/nginx":
                 yield f"container {container.get('name')}: a volume hides what is in /etc/nginx"
-
-
-def _pull_only(assignment: Resource, _: Config) -> Iterator[str]:
-    role = assignment.props.get("roleDefinitionId")
-    if isinstance(role, str) and not role.lower().endswith(ACR_PULL):
-        yield "the role is another than AcrPull"
-    scope = assignment.props.get("scope")
-    if isinstance(scope, str) and "/providers/microsoft.containerregistry/" not in scope.lower():
-        yield "the role is given for more than one registry"
 
 
 GUARDRAILS = [
@@ -235,14 +225,5 @@ GUARDRAILS = [
         url=f"{LEARN}container-instances/container-instances-volume-secret",
         types=[GROUP],
         check=_mounts,
-    ),
-    ResourceGuardrail(
-        name="pull-and-nothing-else",
-        description="The stack's identity may pull from one registry.",
-        severity="critical",
-        remedy="Assign AcrPull, at the registry",
-        url=f"{LEARN}role-based-access-control/best-practices",
-        types=["authorization:RoleAssignment"],
-        check=_pull_only,
     ),
 ]

@@ -12,6 +12,7 @@ TAGGED = (
     "containerregistry:Registry",
     "managedidentity:UserAssignedIdentity",
     "containerinstance:ContainerGroup",
+    "keyvault:Vault",
 )
 
 

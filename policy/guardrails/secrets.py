@@ -21,15 +21,17 @@ from policy.guardrails.rule import (
 )
 
 GROUP = "containerinstance:ContainerGroup"
+VAULT_SECRET = "keyvault:Secret"  # noqa: S105  a type of resource
 KEY = "PRIVATE KEY-----"
 
 
 def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
-    """Anywhere but in the keys themselves, what is signed with them, and a secret volume."""
+    """Anywhere but in the keys themselves, what is signed with them, a secret volume or a vault."""
     if resource.type.startswith("tls:"):
         return
+    vaulted = "properties.value" if resource.type.endswith(VAULT_SECRET) else None
     for path, text in _texts(resource.props):
-        if path in config["except"] or ".secret." in path:
+        if path in config["except"] or path == vaulted or ".secret." in path:
             continue
         if KEY in _decoded(text):
             yield f"{resource.name}: there is a private key in {path}"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
+from policy.guardrails.access import VAULT
 from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail
 from policy.guardrails.secrets import GROUP, certificates
 
@@ -85,13 +86,13 @@ def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]
 
 
 def _diagnostics(resources: Sequence[Resource], _: Config) -> Iterator[str]:
-    groups = [r for r in resources if r.type.endswith(GROUP)]
+    watched = [r for r in resources if r.type.endswith((GROUP, VAULT))]
     settings = [r for r in resources if r.type.endswith("DiagnosticSetting")]
     covered = [
         s.props.get("resourceUri") for s in settings if s.props.get("workspaceId") is not None
     ]
-    if groups and UNKNOWN not in covered and len(covered) < len(groups):
-        yield "the container group's logs go nowhere"
+    if watched and UNKNOWN not in covered and len(covered) < len(watched):
+        yield "the logs of the container group or of the key vault go nowhere"
 
 
 CERTIFICATES = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
@@ -136,9 +137,9 @@ GUARDRAILS = [
     ),
     StackGuardrail(
         name="logs-are-kept",
-        description="Every container group has a diagnostic setting.",
+        description="Every container group and key vault has a diagnostic setting.",
         severity="medium",
-        remedy="Keep the diagnostic setting beside the group",
+        remedy="Keep the diagnostic setting beside it",
         url="https://learn.microsoft.com/azure/azure-monitor/essentials/diagnostic-settings",
         check=_diagnostics,
     ),

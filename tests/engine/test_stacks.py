@@ -34,6 +34,7 @@ def test_a_committed_stack_deploys_and_then_stays_as_it_is(tmp_path: Path, stack
         "endpoint",
         "clientCertificates",
         "certificates",
+        "clientSecrets",
         "resourceGroupName",
         "registryLoginServer",
     }

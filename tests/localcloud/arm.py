@@ -17,6 +17,8 @@ IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 ROLE_ASSIGNMENT = "azure-native:authorization:RoleAssignment"
 WORKSPACE = "azure-native:operationalinsights:Workspace"
 DIAGNOSTICS = "azure-native:monitor:DiagnosticSetting"
+VAULT = "azure-native:keyvault:Vault"
+SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type of resource
 GROUP = "azure-native:containerinstance:ContainerGroup"
 
 ACR_PULL = "7f951dda-4ed3-4680-a7ca-43fe172d538d"

@@ -1,4 +1,4 @@
-"""Thirty programs with one defect each, many of them from recipes that people follow."""
+"""Programs with one defect each, many of them from recipes that people follow."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.unit.cas import make_ca
 GROUP = "azure-native:containerinstance:ContainerGroup"
 REGISTRY = "azure-native:containerregistry:Registry"
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+VAULT = "azure-native:keyvault:Vault"
 KEY = "tls:index/privateKey:PrivateKey"
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
 CA = "tls:index/selfSignedCert:SelfSignedCert"
@@ -24,6 +25,14 @@ CONTRIBUTOR = (
     "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
 )
 ANY_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
+
+# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security#key-vault-secrets-officer
+SECRETS_OFFICER = (
+    "/providers/Microsoft.Authorization/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
+)
+ANY_VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
+SOMEBODY = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
+READERS = {"clients": [{"name": "alice", "readers": [SOMEBODY]}]}
 
 DEV = {"validityDays": {"ca": 365, "server": 90, "client": 90}, "clockSkewMinutes": 0}
 OTHER_CA = make_ca("another CA")
@@ -86,6 +95,22 @@ def file(name: str, change: Callable[[str], str]) -> Edit:
     def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
         secret = props["volumes"][0].secret
         secret[name] = pulumi.Output.from_input(secret[name]).apply(again)
+
+    return edit
+
+
+def vault(**values: Any) -> Edit:
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        for name, value in values.items():
+            setattr(props["properties"], name, value)
+
+    return edit
+
+
+def reader_at(scope: str) -> Edit:
+    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
+        if props["principal_id"] == SOMEBODY:
+            props["scope"] = scope
 
     return edit
 
@@ -209,7 +234,7 @@ BAD: dict[str, Bad] = {
     ),
     "logs that go nowhere": Bad(
         "logs-are-kept",
-        "logs go nowhere",
+        "go nowhere",
         patches={"components.container_group.monitor.DiagnosticSetting": nothing},
     ),
     "CA's certificate as the server's": Bad(
@@ -257,16 +282,44 @@ BAD: dict[str, Bad] = {
         container(1, volume_mounts=[{"name": "nginx-sidecar", "mountPath": "/etc/nginx"}]),
     ),
     "Contributor for the identity": Bad(
-        "pull-and-nothing-else",
+        "roles-for-one-thing",
         "another than AcrPull",
         ASSIGNMENT,
         put(role_definition_id=CONTRIBUTOR),
     ),
     "a role for the whole subscription": Bad(
-        "pull-and-nothing-else",
+        "roles-for-one-thing",
         "more than one registry",
         ASSIGNMENT,
         put(scope="/subscriptions/00000000-0000-0000-0000-000000000000"),
+    ),
+    "a reader of the whole vault": Bad(
+        "roles-for-one-thing",
+        "more than one registry or secret",
+        ASSIGNMENT,
+        reader_at(ANY_VAULT),
+        config=READERS,
+    ),
+    "a reader who may write": Bad(
+        "roles-for-one-thing",
+        "another than AcrPull and Key Vault Secrets User",
+        ASSIGNMENT,
+        put(role_definition_id=SECRETS_OFFICER),
+        config=READERS,
+    ),
+    "vault with access policies": Bad(
+        "vault-by-roles",
+        "reads all secrets of the vault",
+        VAULT,
+        vault(enable_rbac_authorization=False, access_policies=[]),
+        config=READERS,
+    ),
+    "vault that can be purged": Bad(
+        "vault-keeps-what-is-deleted",
+        "nobody can bring them back",
+        VAULT,
+        vault(enable_purge_protection=None),
+        config=READERS,
     ),
     "keys on no curve": Bad(
         "strong-keys", "which handshakes do not take", KEY, put(ecdsa_curve="P224")

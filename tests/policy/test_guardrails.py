@@ -16,6 +16,9 @@ from tests.policy.bad_programs import ANY_KEY
 RULES = {rule.name: rule for rule in GUARDRAILS}
 ACR = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
 PULL = "/providers/Microsoft.Authorization/roleDefinitions/7f951dda-4ed3-4680-a7ca-43fe172d538d"
+READ = "/providers/Microsoft.Authorization/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6"
+VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
+KEPT = {"enableSoftDelete": True, "enablePurgeProtection": True}
 PROBE = {"httpGet": {"path": "/health", "port": 8502}}
 DIGEST = f"@sha256:{'0' * 64}"
 
@@ -68,9 +71,19 @@ RESOURCES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("within-budget", group(), group(resources={"requests": {"cpu": 8, "memoryInGB": 1}})),
     ("volume-beside-etc-nginx", group(), group(volumeMounts=[{"mountPath": "/etc/nginx/"}])),
     (
-        "pull-and-nothing-else",
+        "roles-for-one-thing",
         {"roleDefinitionId": PULL, "scope": ACR},
         {"roleDefinitionId": PULL, "scope": "/subscriptions/s"},
+    ),
+    (
+        "vault-by-roles",
+        {"properties": {"enableRbacAuthorization": True}},
+        {"properties": {"enableRbacAuthorization": False}},
+    ),
+    (
+        "vault-keeps-what-is-deleted",
+        {"properties": KEPT},
+        {"properties": {**KEPT, "enablePurgeProtection": False}},
     ),
     ("no-key-in-the-open", {"a": ["text"]}, {"a": [{"b": "-----BEGIN EC " + "PRIVATE KEY-----"}]}),
     (
@@ -159,6 +172,84 @@ def test_a_guardrails_limits_are_the_environments() -> None:
     assert rule.findings(resource(rule, asks))
     assert rule.findings(resource(rule, asks), {"cpu": 8}) == []
     assert rule.findings(resource(rule, asks), {"cpu": 5})
+
+
+SECRET = f"{VAULT}/secrets/client-alice"
+ONE_THING = [(PULL, ACR), (READ, SECRET), (PULL.upper(), ACR.upper()), (READ.upper(), SECRET)]
+MORE = [
+    (READ, VAULT, "more than one secret"),
+    (READ, ACR, "more than one secret"),
+    (READ, "/subscriptions/s/resourceGroups/g", "more than one secret"),
+    (READ, f"{SECRET}/versions/1", "more than one secret"),
+    (PULL, SECRET, "more than one registry"),
+    (PULL, f"{ACR}/scopeMaps/x", "more than one registry"),
+    (UNKNOWN, VAULT, "more than one registry or secret"),
+    (PULL.replace("7f95", "8f95"), ACR, "another than AcrPull and Key Vault Secrets User"),
+    (f"{READ[:-36]}b86a8fe4-44ce-4948-aee5-eccb2c155cd7", UNKNOWN, "another than AcrPull"),
+]
+
+
+@pytest.mark.parametrize(("role", "scope"), ONE_THING)
+def test_a_role_may_be_given_for_one_thing(role: str, scope: str) -> None:
+    rule = resource_rule("roles-for-one-thing")
+
+    for half in ({"roleDefinitionId": role}, {"scope": scope}):
+        assert rule.findings(resource(rule, half)) == []
+    assert rule.findings(resource(rule, {"roleDefinitionId": role, "scope": scope})) == []
+
+
+@pytest.mark.parametrize(("role", "scope", "words"), MORE)
+def test_a_role_may_not_be_given_for_more(role: object, scope: object, words: str) -> None:
+    rule = resource_rule("roles-for-one-thing")
+
+    (finding,) = rule.findings(resource(rule, {"roleDefinitionId": role, "scope": scope}))
+    assert words in finding
+
+
+@pytest.mark.parametrize("name", ["vault-by-roles", "vault-keeps-what-is-deleted"])
+def test_a_vault_that_says_nothing_is_not_safe(name: str) -> None:
+    """Azure's own defaults are access policies, and no protection against purging."""
+    rule = resource_rule(name)
+
+    assert rule.findings(resource(rule, {"properties": {}}))
+    assert rule.findings(resource(rule, {"properties": UNKNOWN})) == []
+
+
+def test_a_vault_without_soft_delete_keeps_nothing() -> None:
+    rule = resource_rule("vault-keeps-what-is-deleted")
+
+    assert rule.findings(resource(rule, {"properties": {**KEPT, "enableSoftDelete": False}})) == [
+        f"what is deleted in the vault is gone at once. {rule.remedy}"
+    ]
+
+
+def test_a_key_may_be_a_secrets_value_and_nothing_else_of_it() -> None:
+    rule = resource_rule("no-key-in-the-open")
+
+    def findings(type_: str, **props: Any) -> list[str]:
+        return rule.findings(Resource(f"azure-native:{type_}", "it", props))
+
+    assert findings("keyvault:Secret", properties={"value": ANY_KEY}) == []
+    assert findings("keyvault:Secret", properties={"contentType": ANY_KEY})
+    assert findings("keyvault:Secret", tags={"value": ANY_KEY})
+    assert findings("keyvault:Vault", properties={"value": ANY_KEY})
+
+
+def test_the_logs_of_a_group_do_not_stand_for_those_of_a_vault() -> None:
+    rule = RULES["logs-are-kept"]
+    assert isinstance(rule, StackGuardrail)
+    group_, vault, setting = (
+        Resource(f"azure-native:{type_}", "it", props)
+        for type_, props in (
+            ("containerinstance:ContainerGroup", {}),
+            ("keyvault:Vault", {}),
+            ("monitor:DiagnosticSetting", {"resourceUri": "x", "workspaceId": "w"}),
+        )
+    )
+
+    assert rule.findings([group_, vault, setting, setting]) == []
+    assert rule.findings([group_, vault, setting])
+    assert rule.findings([vault])
 
 
 def test_protection_and_places_are_asked_for() -> None:

@@ -59,6 +59,27 @@ def test_losing_what_holds_something_is_a_finding(name: str, op: str) -> None:
     assert any(f"`{name}` is {op}d" in finding for finding in review(of).findings)
 
 
+def with_a_vault(op: str) -> dict[str, Any]:
+    """A preview in which something happens to a key vault; the logs stand in for it."""
+    of = document("unchanged")
+    renewing(of, "logs", op)
+    logs = step(of, "logs")
+    for part in (logs, logs.get("oldState"), logs.get("newState")):
+        if part:
+            text = json.dumps(part).replace("operationalinsights:Workspace", "keyvault:Vault")
+            part.update(json.loads(text))
+    return of
+
+
+def test_losing_the_vault_is_a_finding_and_its_cost_hangs_on_its_use() -> None:
+    said = review(with_a_vault("delete"))
+
+    assert [f for f in said.findings if "the bundles that are in it" in f]
+    (line,) = (line for line in said.cost.lines if line.resource == "logs")
+    assert line.before.amount is None
+    assert line.before.basis == "depends on use, an unknown price for 10,000 operations"
+
+
 def test_losing_what_is_protected_is_a_finding() -> None:
     of = document("unchanged")
     renewing(of, "registry-pull-identity", "delete")

@@ -51,6 +51,13 @@ def body(resource: Registered, location: str) -> dict[str, Any]:
             envelope, in_url = ("tags",), ("resourceGroupName", "resourceName")
         case "RoleAssignment":
             envelope, in_url, location = (), ("scope", "roleAssignmentName"), ""
+        case "Vault":
+            envelope, in_url = ("tags", "properties"), ("resourceGroupName", "vaultName")
+        case "Secret":
+            envelope, location = ("tags", "properties"), ""
+            in_url = ("resourceGroupName", "vaultName", "secretName")
+            attributes = inputs["properties"]["attributes"]
+            attributes["exp"] = attributes.pop("expires")
         case other:
             raise AssertionError(f"nobody wrote down how {other} is sent")
     sent = {key: value for key, value in inputs.items() if key not in in_url}
@@ -161,5 +168,7 @@ def _fields_of_rest_fields(model: Any, names: dict[str, Any]) -> Fields:
             if "RestField" not in type(rest).__name__ or rest._visibility == ["read"]:
                 continue
             optional = type(None) in typing.get_args(hint)
+            if rest._format == "unix-timestamp":
+                hint = int  # noqa: PLW2901  what is sent, whatever Python makes of it
             fields[(rest._rest_name_input or attribute,)] = Field(hint, not optional)
     return fields

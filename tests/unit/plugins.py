@@ -18,6 +18,7 @@ Answer = tuple[str, dict[str, Any]]
 SUBSCRIPTION = "/subscriptions/0b1f6471-1bf0-4dda-aec3-cb9272f09590"
 # When the plugins make whatever they make: what is about to end is refused.
 START = datetime.now(UTC).replace(microsecond=0)
+TENANT_ID = "2f4a9838-26b7-47ee-be60-ccc1fdec5953"
 PRINCIPAL_ID = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
 
 
@@ -77,6 +78,27 @@ def role_assignment(name: str, inputs: dict[str, Any]) -> Answer:
     return f"{inputs['scope']}/providers/{type_}/{inputs['roleAssignmentName']}", inputs
 
 
+def vault(name: str, inputs: dict[str, Any]) -> Answer:
+    vault_name = inputs["vaultName"]
+    uri = f"https://{vault_name}.vault.azure.net/"
+    return arm_id(inputs, "Microsoft.KeyVault/vaults", vault_name), {
+        **inputs,
+        "name": vault_name,
+        "properties": {**inputs["properties"], "vaultUri": uri},
+    }
+
+
+def secret(name: str, inputs: dict[str, Any]) -> Answer:
+    vault_id = arm_id(inputs, "Microsoft.KeyVault/vaults", inputs["vaultName"])
+    # Azure never answers the value.
+    properties = {k: v for k, v in inputs["properties"].items() if k != "value"}
+    return f"{vault_id}/secrets/{inputs['secretName']}", {
+        **inputs,
+        "name": inputs["secretName"],
+        "properties": properties,
+    }
+
+
 def image(name: str, inputs: dict[str, Any]) -> Answer:
     repository = inputs["imageName"].rpartition(":")[0]
     digest = hashlib.sha256(inputs["build"]["context"].encode()).hexdigest()
@@ -127,6 +149,8 @@ ANSWERS: dict[str, Callable[[str, dict[str, Any]], Answer]] = {
     "Registry": registry,
     "UserAssignedIdentity": identity,
     "RoleAssignment": role_assignment,
+    "Vault": vault,
+    "Secret": secret,
     "Image": image,
     "PrivateKey": private_key,
     "CertRequest": certificate_request,

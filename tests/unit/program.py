@@ -30,7 +30,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 import components.registry
-from tests.unit.plugins import answer
+from tests.unit.plugins import TENANT_ID, answer
 from tests.unit.properties import decode, encode, plain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -314,6 +314,7 @@ class Monitor(mocks.MockMonitor):
         asked = decode(request.args)
         answers = {
             "azure-native:authorization:getClientToken": self._token,
+            "azure-native:authorization:getClientConfig": self._client,
             READ_OUTPUTS: self._last_outputs,
         }
         known = self.deployment.reads if request.tok == READ_OUTPUTS else self.deployment.calls
@@ -324,6 +325,9 @@ class Monitor(mocks.MockMonitor):
 
     def _token(self, _: dict[str, Any]) -> dict[str, Any]:
         return {"token": "the deployer's Azure token"}
+
+    def _client(self, _: dict[str, Any]) -> dict[str, Any]:
+        return {"tenantId": TENANT_ID}
 
     def _last_outputs(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What the stack itself said when it was deployed last; nothing before that."""

@@ -10,6 +10,10 @@ import pytest
 from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 from azure.mgmt.containerinstance.models import ContainerGroup
 from azure.mgmt.containerregistry.models import Registry
+from azure.mgmt.keyvault.models import (
+    SecretCreateOrUpdateParameters,
+    VaultCreateOrUpdateParameters,
+)
 from azure.mgmt.msi.v2024_11_30.models import Identity
 
 from tests.unit.arm import body, fields_of, problems
@@ -21,14 +25,27 @@ MODELS: dict[str, Any] = {
     "registry-pull-identity": Identity,
     "registry-acr-pull": RoleAssignmentCreateParameters,
 }
+READER = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
+OF_A_VAULT: dict[str, Any] = {
+    "client-vault-vault": VaultCreateOrUpdateParameters,
+    "client-vault-secret-alice": SecretCreateOrUpdateParameters,
+    f"client-vault-reader-alice-{READER}": RoleAssignmentCreateParameters,
+}
 VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "local": ("local", {}),
     "dev": ("dev", {}),
     "prod": ("prod", {}),
     "without TLS": ("dev", {"tls": "none"}),
     "premium registry": ("prod", {"registrySku": "Premium"}),
+    "readers": ("dev", {"clients": [{"name": "alice", "readers": [READER]}]}),
     "prebuilt model": ("dev", {"modelImage": {"ref": f"r.example.com/m@sha256:{'0' * 64}"}}),
 }
+
+
+BODIES = [
+    *((name, variant) for name in MODELS for variant in VARIANTS),
+    *((name, "readers") for name in OF_A_VAULT),
+]
 
 
 def sent(name: str, variant: str = "dev") -> dict[str, Any]:
@@ -36,18 +53,16 @@ def sent(name: str, variant: str = "dev") -> dict[str, Any]:
     return body(deployment[name], deployment.config["azure-native:location"])
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "variant"), BODIES)
 def test_a_body_has_no_field_too_many_none_missing_and_none_of_a_wrong_type(
     name: str, variant: str
 ) -> None:
-    assert problems(sent(name, variant), MODELS[name]) == []
+    assert problems(sent(name, variant), {**MODELS, **OF_A_VAULT}[name]) == []
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(("name", "variant"), BODIES)
 def test_a_body_survives_the_models_own_reading_and_writing(name: str, variant: str) -> None:
-    given, model = sent(name, variant), MODELS[name]
+    given, model = sent(name, variant), {**MODELS, **OF_A_VAULT}[name]
 
     if hasattr(model, "deserialize"):
         # Of the older kind of model; it forgets what it does not know.
@@ -66,6 +81,12 @@ def test_the_bodies_are_not_empty() -> None:
     assert set(sent("registry-acr")) == {"location", "tags", "sku", "properties"}
     assert set(sent("registry-pull-identity")) == {"location", "tags"}
     assert set(sent("registry-acr-pull")) == {"properties"}
+    assert set(sent("client-vault-vault", "readers")) == {"location", "tags", "properties"}
+    assert set(sent("client-vault-secret-alice", "readers")["properties"]) == {
+        "value",
+        "contentType",
+        "attributes",
+    }
 
 
 def test_the_checker_sees_both_kinds_of_models() -> None:

@@ -31,9 +31,11 @@ def test_the_exports_are_these(stack: str) -> None:
         "endpoint",
         "clientCertificates",
         "certificates",
+        "clientSecrets",
         "resourceGroupName",
         "registryLoginServer",
     }
+    assert exports["clientSecrets"] == {}
     assert exports["resourceGroupName"] == deployment["resource-group"].outputs["name"]
     assert exports["registryLoginServer"] == deployment["registry-acr"].outputs["loginServer"]
 

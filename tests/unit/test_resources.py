@@ -254,7 +254,7 @@ def test_components_hand_nothing_of_their_callers_options_on_to_their_children()
 
     without = children({})
 
-    assert len(without) == 16
+    assert len(without) == 22
     assert children(CALLERS_OPTIONS) == without
 
 
@@ -277,6 +277,11 @@ def all_components(options: dict[str, Any]) -> None:
     import pulumi_random as random  # noqa: PLC0415
 
     from components import certificates as pki  # noqa: PLC0415
+    from components.client_vault import (  # noqa: PLC0415
+        ClientSecret,
+        ClientVault,
+        ClientVaultArgs,
+    )
     from components.container_group import ContainerGroup, ContainerGroupArgs  # noqa: PLC0415
     from components.container_image import ContainerImage, ContainerImageArgs  # noqa: PLC0415
     from components.registry import ContainerRegistry, ContainerRegistryArgs  # noqa: PLC0415
@@ -310,6 +315,19 @@ def all_components(options: dict[str, Any]) -> None:
             public_port=443,
             dns_label="label",
             image_pull=registry.image_pull(),
+            workspace_id="w",
+            tags={},
+        ),
+        opts(),
+    )
+    ClientVault(
+        "vault",
+        ClientVaultArgs(
+            resource_group_name="g",
+            secrets={
+                "a": ClientSecret(value="{}", not_after="2999-01-01T00:00:00Z", readers=["reader"])
+            },
+            valid_with=ca,
             workspace_id="w",
             tags={},
         ),

@@ -19,11 +19,13 @@ from tests.unit.program import PUSH_TOKEN, STACKS, Deployment, deploy, run
 from tests.unit.properties import Secret, plain, strings
 from tests.unit.test_resources import ECDSA_FOR_TWO_DAYS
 
+READER = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
 VARIANTS: dict[str, tuple[str, Mapping[str, Any]]] = {
     "local": ("local", {}),
     "dev": ("dev", {}),
     "prod": ("prod", {}),
     "RSA": ("dev", {"certificates": {"keyAlgorithm": "RSA-2048"}}),
+    "readers": ("dev", {"clients": [{"name": "alice", "readers": [READER]}, {"name": "bob"}]}),
     "own names": ("prod", {"serverNames": ["model.example.com"], "tags": {"team": "a"}}),
 }
 variants = pytest.mark.parametrize("variant", VARIANTS)
@@ -113,7 +115,9 @@ def test_the_servers_key_goes_nowhere_but_into_the_sidecars_volume(variant: str)
 
 
 @variants
-def test_a_clients_key_goes_nowhere_but_into_the_secret_output(variant: str) -> None:
+def test_a_clients_key_goes_nowhere_but_into_the_secret_output_and_its_own_secret(
+    variant: str,
+) -> None:
     deployment = deployed(variant)
     exports = f"outputs of mtls-model-endpoint-{VARIANTS[variant][0]}"
 
@@ -122,6 +126,11 @@ def test_a_clients_key_goes_nowhere_but_into_the_secret_output(variant: str) -> 
             f"{client}-request.privateKeyPem",
             f"outputs of {client}.privateKeyPem",
             f"{exports}.clientCertificates.{client[7:-2]}.privateKeyPem",
+            *(
+                f"{name}.properties.value"
+                for name in deployment.of("Secret")
+                if name == f"client-vault-secret-{client[7:-2]}"
+            ),
         }
 
 

@@ -1,4 +1,4 @@
-"""Generations, paths and limits of a client that may not stand in a stack file."""
+"""Generations, paths, limits and readers of a client that may not stand in a stack file."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ ROUTES = (
     "/v1/models/demo, /openapi.json, or the former with /versions/<number>, :predict or /metadata "
     "behind it"
 )
+READER = "an object id of Microsoft Entra (a GUID; an application's own id is another)"
+READERS = {
+    "readers": "a list of object ids of service principals and managed identities",
+    "readerGroups": "a list of object ids of groups",
+}
+SOMEBODY = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
 PREDICT = "/v1/models/demo:predict"
 NUMBERS = {
     "requestsPerSecond": ("requests", 10_000, 10),
@@ -43,6 +49,26 @@ def number(key: str, value: object, **beside: object) -> tuple[dict[str, Any], l
     return client(**{key: value}, **beside), [
         wrong(where, value, f"a whole number of {what} from 1 to {most}", put(where, good))
     ]
+
+
+def reader(key: str, value: object) -> tuple[dict[str, Any], list[str]]:
+    where = f"clients[1].{key}[1]"
+    return client(**{key: [SOMEBODY, value]}), [wrong(where, value, READER, remove(where))]
+
+
+def twice(key: str, index: int, **readers: object) -> tuple[dict[str, Any], list[str]]:
+    where = f"clients[1].{key}[{index}]"
+    allowed = "each object id once, in readers or in readerGroups"
+    return client(**readers), [wrong(where, SOMEBODY, allowed, remove(where))]
+
+
+def no_secret(name: str, other: str) -> tuple[dict[str, Any], list[str]]:
+    key = "clients[1].name"
+    allowed = (
+        "letters, digits and '-' alone for a client with readers (it becomes the name of a secret "
+        "in the key vault)"
+    )
+    return client(name=name, readers=[SOMEBODY]), [wrong(key, name, allowed, put(key, other))]
 
 
 def beside_a_burst(key: str) -> dict[str, int]:
@@ -143,4 +169,48 @@ CASES: Cases = {
             )
         ],
     ),
+    **{
+        f"{key} {json.dumps(value)}": reader(key, value)
+        for key in READERS
+        for value in (
+            "",
+            5,
+            "alice",
+            "alice@example.com",
+            SOMEBODY[:-1],
+            f"{SOMEBODY}0",
+            f"{{{SOMEBODY}}}",
+            SOMEBODY.replace("-", ""),
+            f"{SOMEBODY}\n",
+            SOMEBODY.replace("6", "g"),
+        )
+    },
+    **{
+        f"{key} as text": (
+            client(**{key: SOMEBODY}),
+            [wrong(f"clients[1].{key}", SOMEBODY, allowed, remove(f"clients[1].{key}"))],
+        )
+        for key, allowed in READERS.items()
+    },
+    "a reader twice": twice("readers", 1, readers=[SOMEBODY, SOMEBODY.upper()]),
+    "a group twice": twice("readerGroups", 1, readerGroups=[SOMEBODY, SOMEBODY]),
+    "a group that is a reader": twice(
+        "readerGroups", 0, readers=[SOMEBODY], readerGroups=[SOMEBODY]
+    ),
+    "readers of a client with a dot": no_secret("team.b", "team-b"),
+    "readers of a client with an underscore": no_secret("team_b", "team-b"),
+    **{
+        f"{key} without TLS": (
+            {"tls": "none", **client(**{key: [SOMEBODY]})},
+            [
+                wrong(
+                    f"clients[1].{key}",
+                    [SOMEBODY],
+                    "nothing when tls is none (clients have no certificates then)",
+                    remove(f"clients[1].{key}"),
+                )
+            ],
+        )
+        for key in READERS
+    },
 }

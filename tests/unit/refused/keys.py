@@ -11,7 +11,7 @@ TOP_LEVEL = (
     "dnsLabel, serverNames, resources, maxRequestBodyInMB, clients, certificates, registrySku, "
     "logRetentionDays, tags. "
 )
-CLIENT = "name, generations, paths, requestsPerSecond, burst, maxConnections"
+CLIENT = "name, generations, paths, requestsPerSecond, burst, maxConnections, readers, readerGroups"
 
 CASES: Cases = {
     # Keys that are missing.

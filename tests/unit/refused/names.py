@@ -66,7 +66,8 @@ CASES: Cases = {
             wrong(
                 "clients[0]",
                 "alice",
-                "an object with name, generations, paths, requestsPerSecond, burst, maxConnections",
+                "an object with name, generations, paths, requestsPerSecond, burst, "
+                "maxConnections, readers, readerGroups",
                 "pulumi config rm --path 'clients[0]'",
             )
         ],
