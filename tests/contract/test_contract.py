@@ -13,6 +13,7 @@ import pytest
 from clients import schema
 from clients.schema import ContractError
 from tests.contract.compatibility import breaches
+from tests.unit.cas import make_ca
 from tests.unit.plugins import private_key_pem
 from tests.unit.program import STACKS, deploy
 from tests.unit.properties import plain
@@ -122,6 +123,17 @@ def test_without_tls_the_promise_is_kept_too() -> None:
     schema.check("endpoint", exports["endpoint"])
     schema.check("clientCertificates", exports["clientCertificates"])
     assert exports["endpoint"]["caCertificatesPem"] == ""
+
+
+@pytest.mark.parametrize("untidy", [" \n", "\r\n"], ids=["spaces", "CRLF"])
+def test_a_ca_of_the_users_own_fits_however_its_file_is_written(untidy: str) -> None:
+    ca = make_ca()
+    written = f"Our root:\n{ca.pem}".replace("\n", untidy)
+    authority = {"certificatePem": written, "privateKeyPem": ca.key_pem}
+    exports = plain(deploy("dev", {"certificates": {"authority": authority}}).exports)
+
+    assert untidy in exports["endpoint"]["caCertificatesPem"]
+    schema.check("endpoint", exports["endpoint"])
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
