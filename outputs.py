@@ -169,7 +169,14 @@ def certificates(
 
 def _checked(output: str, value: Any) -> pulumi.Output[Any]:
     """A value, if it keeps the promise that its schema is."""
-    return pulumi.Output.from_input(value).apply(lambda whole: schema.check(output, whole))
+
+    def check(whole: Any) -> Any:
+        try:
+            return schema.check(output, whole)
+        except schema.ContractError as error:
+            raise pulumi.RunError(str(error)) from None  # printed without a traceback
+
+    return pulumi.Output.from_input(value).apply(check)
 
 
 def once(endpoint: ContainerGroup, value: pulumi.Input[Any]) -> pulumi.Output[Any]:

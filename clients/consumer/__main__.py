@@ -17,21 +17,26 @@ VERSION = 1
 FOLDER = "/etc/model-client"
 
 
-def understood(endpoint: dict[str, Any]) -> dict[str, Any]:
+def understood(endpoint: dict[str, Any] | None) -> dict[str, Any]:
     """The output `endpoint`, unless it means something else than this program knows."""
-    if endpoint["version"] != VERSION:
+    if endpoint is None:
         raise pulumi.RunError(
-            f"{producer_name} has outputs of version {endpoint['version']:g}, and this program "
-            f"reads version {VERSION}. Read what has changed in clients/schema/ of that project."
+            f"{producer_name} has no output endpoint: it was never deployed, or is another "
+            "project's. Name the endpoint's stack with `pulumi config set producer <stack>`."
+        )
+    if (version := endpoint.get("version", 0)) != VERSION:
+        raise pulumi.RunError(
+            f"{producer_name} has outputs of version {version:g}, and this program reads version "
+            f"{VERSION}. Read what has changed in clients/schema/ of that project."
         )
     if endpoint["auth"] != "mtls":
         raise pulumi.RunError(f"{producer_name} takes calls from anybody (tls: none).")
     return endpoint
 
 
-def own(certificates: dict[str, Any]) -> dict[str, Any]:
+def own(certificates: dict[str, Any] | None) -> dict[str, Any]:
     """This app's entry of the output `clientCertificates`."""
-    if client not in certificates:
+    if certificates is None or client not in certificates:
         raise pulumi.RunError(
             f"{producer_name} knows no client {client}: it was taken out, or never was in. Have it "
             f"put into its stack file, or name another with `pulumi config set client <name>`."
@@ -46,10 +51,18 @@ def encoded(text: pulumi.Output[str]) -> pulumi.Output[str]:
 
 config = pulumi.Config()
 producer_name, client, image = (config.require(key) for key in ("producer", "client", "image"))
+if "@sha256:" not in image:
+    raise pulumi.RunError(
+        f"image is {image}, which may be another image tomorrow. Name it by digest: "
+        "`pulumi config set image <registry>/<app>@sha256:<digest>`."
+    )
 
 producer = pulumi.StackReference(producer_name)
-endpoint = producer.require_output("endpoint").apply(understood)
-identity = producer.require_output("clientCertificates").apply(own)  # secret as it comes
+endpoint = producer.get_output("endpoint").apply(understood)
+# Only what is understood is looked into. Secret as it comes, and all that is made of it.
+identity = pulumi.Output.all(endpoint, producer.get_output("clientCertificates")).apply(
+    lambda both: own(both[1])
+)
 
 group = resources.ResourceGroup("app")
 app = aci.ContainerGroup(

@@ -28,6 +28,11 @@ def _compare(path: str, old: Any, new: Any, old_root: Schema, new_root: Schema) 
         else:
             after = new["properties"][name]
             yield from _compare(f"{path}.{name}", field, after, old_root, new_root)
+    # Whoever goes through all the others meets a new field there, too.
+    if isinstance(others := old.get("additionalProperties"), Mapping):
+        for name in sorted(new.get("properties", {}).keys() - old.get("properties", {}).keys()):
+            after = new["properties"][name]
+            yield from _compare(f"{path}.{name}", others, after, old_root, new_root)
     for name in sorted(set(old.get("required", ())) - set(new.get("required", ()))):
         yield f"{path}.{name}: may be missing"
     for word, step in (("items", "[]"), ("additionalProperties", ".*")):
@@ -48,5 +53,5 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
         found: Any = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
             found = found[step]
-        schema = found
+        schema = {**found, **{word: schema[word] for word in schema if word != "$ref"}}
     return schema

@@ -16,7 +16,7 @@ SCHEMA: dict[str, Any] = {
     "properties": {
         "name": {"type": "string", "pattern": "^a"},
         "kind": {"enum": ["x", "y"]},
-        "parts": {"type": "array", "items": {"$ref": "#/$defs/part"}},
+        "parts": {"type": "array", "items": {"$ref": "#/$defs/part", "minProperties": 1}},
     },
     "additionalProperties": {"type": "string"},
     "$defs": {"part": {"type": "object", "required": ["id"], "properties": {"id": {"const": 1}}}},
@@ -25,12 +25,17 @@ Edit = Callable[[dict[str, Any]], object]
 
 HARMLESS: dict[str, Edit] = {
     "nothing": lambda _: None,
-    "one more field": lambda s: s["properties"].update(more={"type": "integer"}),
+    "one more field like the others": lambda s: s["properties"].update(more={"type": "string"}),
+    "one more field where there are no others": lambda s: s["$defs"]["part"]["properties"].update(
+        more={"type": "integer"}
+    ),
     "one more that is always there": lambda s: s["required"].append("more"),
     "another explanation": lambda s: s["properties"]["name"].update(description="words"),
     "fewer values": lambda s: s["properties"]["kind"].update(enum=["x"]),
     "a promise more": lambda s: s["properties"]["name"].update(minLength=3),
-    "written out": lambda s: s["properties"]["parts"].update(items=s["$defs"]["part"]),
+    "written out": lambda s: s["properties"]["parts"].update(
+        items={**s["$defs"]["part"], "minProperties": 1}
+    ),
 }
 HARMFUL: dict[str, tuple[Edit, str]] = {
     "a field removed": (lambda s: s["properties"].pop("name"), ".name: removed"),
@@ -68,6 +73,14 @@ HARMFUL: dict[str, tuple[Edit, str]] = {
         ".parts[].id: removed",
     ),
     "items of any kind": (lambda s: s["properties"]["parts"].pop("items"), ".parts: items removed"),
+    "one more field that is unlike the others": (
+        lambda s: s["properties"].update(more={"type": "integer"}),
+        ".more: another type",
+    ),
+    "less promised beside a reference": (
+        lambda s: s["properties"]["parts"]["items"].pop("minProperties"),
+        ".parts[]: another minProperties",
+    ),
     "others of another type": (
         lambda s: s["additionalProperties"].update(type="integer"),
         ".*: another type",

@@ -13,6 +13,8 @@ import pytest
 from clients import schema
 from clients.schema import ContractError
 from tests.contract.compatibility import breaches
+from tests.unit.cas import make_ca
+from tests.unit.plugins import private_key_pem
 from tests.unit.program import STACKS, deploy
 from tests.unit.properties import plain
 
@@ -24,6 +26,17 @@ ROTATING = {"clients": [{"name": "alice", "generations": [1, 2]}]}
 
 def released(version: int, name: str) -> Any:
     return json.loads((RELEASED / f"v{version}" / f"{name}.json").read_text())
+
+
+def with_keys(outputs: dict[str, Any]) -> dict[str, Any]:
+    """A recording, which keeps no keys, with something in their form."""
+
+    def put_in(entry: dict[str, Any]) -> dict[str, Any]:
+        key = {"privateKeyPem": private_key_pem("recording")} if "privateKeyPem" in entry else {}
+        return {**entry, **key}
+
+    loaded: dict[str, Any] = json.loads(json.dumps(outputs), object_hook=put_in)
+    return loaded
 
 
 def consumed(version: int, outputs: dict[str, Any], client: str) -> dict[str, Any]:
@@ -82,14 +95,26 @@ def test_the_app_of_a_version_reads_what_was_exported_then(version: int) -> None
     assert told["MODEL_URL"].endswith("/v1/models/demo")
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_was_exported_then_is_what_was_promised(version: int) -> None:
+    recorded = with_keys(released(version, "outputs"))
+
+    for output in OUTPUTS:
+        frozen = released(version, f"{output}.schema")
+        jsonschema_rs.validate(frozen, recorded[output], validate_formats=True)
+
+
+@pytest.mark.parametrize("overrides", [{}, ROTATING], ids=["committed", "rotating"])
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_is_exported_today_is_what_was_released(stack: str) -> None:
-    exports = plain(deploy(stack, ROTATING).exports)
+def test_what_is_exported_today_is_what_was_released(stack: str, overrides: dict[str, Any]) -> None:
+    exports = plain(deploy(stack, overrides).exports)
 
     for output in OUTPUTS:
         frozen = released(schema.VERSION, f"{output}.schema")
         jsonschema_rs.validate(frozen, exports[output], validate_formats=True)
-    assert consumed(schema.VERSION, exports, "alice")["GENERATIONS"] == [2, 1]
+    for client, entry in exports["clientCertificates"].items():
+        generations = consumed(schema.VERSION, exports, client)["GENERATIONS"]
+        assert generations == list(range(entry["generation"], 0, -1))
 
 
 def test_without_tls_the_promise_is_kept_too() -> None:
@@ -98,6 +123,17 @@ def test_without_tls_the_promise_is_kept_too() -> None:
     schema.check("endpoint", exports["endpoint"])
     schema.check("clientCertificates", exports["clientCertificates"])
     assert exports["endpoint"]["caCertificatesPem"] == ""
+
+
+@pytest.mark.parametrize("untidy", [" \n", "\r\n"], ids=["spaces", "CRLF"])
+def test_a_ca_of_the_users_own_fits_however_its_file_is_written(untidy: str) -> None:
+    ca = make_ca()
+    written = f"Our root:\n{ca.pem}".replace("\n", untidy)
+    authority = {"certificatePem": written, "privateKeyPem": ca.key_pem}
+    exports = plain(deploy("dev", {"certificates": {"authority": authority}}).exports)
+
+    assert untidy in exports["endpoint"]["caCertificatesPem"]
+    schema.check("endpoint", exports["endpoint"])
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
@@ -124,7 +160,7 @@ def test_an_output_that_breaks_its_promise_is_not_exported(case: str) -> None:
 
 
 def test_what_is_secret_is_in_no_refusal() -> None:
-    certificates = released(1, "outputs")["clientCertificates"]
+    certificates = with_keys(released(1, "outputs"))["clientCertificates"]
     certificates["alice"].update(privateKeyPem="hush", serialNumber="hush", generation="hush")
 
     with pytest.raises(ContractError) as refused:
@@ -132,3 +168,38 @@ def test_what_is_secret_is_in_no_refusal() -> None:
 
     assert "clientCertificates.alice.privateKeyPem: its value does not match" in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("output", "path"),
+    [
+        ("endpoint", ["caCertificatesPem"]),
+        ("clientCertificates", ["alice", "certificatePem"]),
+    ],
+    ids=["which is public", "of a client"],
+)
+@pytest.mark.parametrize("after_the_certificate", [True, False])
+def test_a_key_among_certificates_is_refused_and_not_shown(
+    output: str, path: list[str], after_the_certificate: bool
+) -> None:
+    value = with_keys(released(1, "outputs"))[output]
+    *above, last = path
+    holder = value
+    for step in above:
+        holder = holder[step]
+    key = private_key_pem("alice")
+    holder[last] = holder[last] + key if after_the_certificate else key
+
+    with pytest.raises(ContractError) as refused:
+        schema.check(output, value)
+
+    assert f"{'.'.join([output, *path])}: its value does not match" in str(refused.value)
+    assert key.splitlines()[1] not in str(refused.value)
+
+
+def test_a_certificate_in_the_place_of_a_key_is_refused() -> None:
+    certificates = with_keys(released(1, "outputs"))["clientCertificates"]
+    certificates["bob"]["privateKeyPem"] = certificates["bob"]["certificatePem"]
+
+    with pytest.raises(ContractError, match=r"clientCertificates\.bob\.privateKeyPem: its value"):
+        schema.check("clientCertificates", certificates)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from pulumi import automation
 
+from conformance.peers import write_private
 from localcloud.home import PROJECT
 from localcloud.stack import LocalStack, opened
 from tests.conftest import Deployment
@@ -26,7 +27,9 @@ Config = dict[str, Any]
 
 
 @contextmanager
-def consuming(producer: LocalStack, folder: Path, client: str) -> Iterator[automation.Stack]:
+def consuming(
+    producer: LocalStack, folder: Path, client: str, image: str = IMAGE
+) -> Iterator[automation.Stack]:
     """The consumer's stack, in the same cloud and on the same backend."""
     environment = producer.stack.workspace.env_vars
     folder.mkdir(exist_ok=True)
@@ -42,7 +45,7 @@ def consuming(producer: LocalStack, folder: Path, client: str) -> Iterator[autom
     for key, value in {
         "producer": f"organization/mtls-model-endpoint/{producer.stack.name}",
         "client": client,
-        "image": IMAGE,
+        "image": image,
         "azure-native:location": "westeurope",
     }.items():
         stack.set_config(key, automation.ConfigValue(value))
@@ -73,12 +76,14 @@ def test_the_app_gets_all_it_needs_for_a_prediction(deployment: Deployment, tmp_
         opened("local", home=deployment.home, config=deployment.config, records_only=True) as local,
         consuming(local, tmp_path / "app", "bob") as stack,
     ):
-        calls = stack.up().outputs["calls"].value
-        files = volume(local)
-        stack.destroy()
+        try:
+            calls = stack.up().outputs["calls"].value
+            files = volume(local)
+        finally:
+            stack.destroy()  # others go on with this cloud
 
     for name, content in files.items():
-        (tmp_path / name).write_text(content)
+        write_private(tmp_path / name, content.encode())
     context = ssl.create_default_context(cafile=tmp_path / "ca.crt")
     context.load_cert_chain(tmp_path / "client.crt", tmp_path / "client.key")
     with httpx.Client(verify=context, trust_env=False) as http:
@@ -125,10 +130,26 @@ def test_a_rotation_at_the_endpoint_is_seen_in_the_apps_preview(
     assert before != after
 
 
+def test_after_the_app_was_taken_out_its_next_preview_says_so(
+    deployed_dev: Path, tmp_path: Path
+) -> None:
+    with recorded(deployed_dev) as local, consuming(local, tmp_path, "alice") as stack:
+        stack.up()
+        before = volume(local)
+    with recorded(deployed_dev, config={"clients": [{"name": "bob"}]}) as local:
+        up(local)
+        with consuming(local, tmp_path, "alice") as stack:
+            told = said(stack)
+        after = volume(local)
+
+    assert "knows no client alice: it was taken out" in told
+    assert "Traceback" not in told
+    assert before == after
+
+
 @pytest.mark.parametrize(
     ("client", "config", "sentence"),
     [
-        ("alice", {"clients": [{"name": "bob"}]}, "knows no client alice: it was taken out"),
         ("mallory", {}, "knows no client mallory"),
         ("alice", {"tls": "none"}, "takes calls from anybody (tls: none)"),
     ],
@@ -142,6 +163,25 @@ def test_what_the_app_cannot_have_is_said_in_a_sentence(
             told = said(stack)
 
     assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_a_producer_that_was_never_deployed_is_named(tmp_path: Path) -> None:
+    with recorded(tmp_path / "home") as local, consuming(local, tmp_path, "alice") as stack:
+        told = said(stack)
+
+    assert "dev has no output endpoint: it was never deployed" in told
+    assert "Traceback" not in told
+
+
+def test_an_image_by_tag_is_refused(deployed_dev: Path, tmp_path: Path) -> None:
+    with (
+        recorded(deployed_dev) as local,
+        consuming(local, tmp_path, "alice", image="ghcr.io/example/app:latest") as stack,
+    ):
+        told = said(stack)
+
+    assert "image is ghcr.io/example/app:latest" in told
     assert "Traceback" not in told
 
 
