@@ -6,6 +6,7 @@ import http.client
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -44,7 +45,11 @@ class Asked:
 
 @contextmanager
 def asking(endpoint: Endpoint, identity: Identity) -> Iterator[Asked]:
-    """One client with a new connection each time, another that keeps its own."""
+    """One client with a new connection each time, another that keeps its own.
+
+    Raises:
+        Exception: whatever kept one of them from asking, which is not the same as no answer.
+    """
     asked, enough = Asked(), threading.Event()
 
     def new_connections() -> None:
@@ -57,15 +62,14 @@ def asking(endpoint: Endpoint, identity: Identity) -> Iterator[Asked]:
             _ask(asked, connection, closes=False)
         connection.close()
 
-    threads = [threading.Thread(target=f, daemon=True) for f in (new_connections, one_connection)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield asked
-    finally:
-        enough.set()
-        for thread in threads:
-            thread.join()
+    with ThreadPoolExecutor(2) as threads:
+        clients = [threads.submit(client) for client in (new_connections, one_connection)]
+        try:
+            yield asked
+        finally:
+            enough.set()
+    for client in clients:
+        client.result()
 
 
 class _Connection(http.client.HTTPConnection):

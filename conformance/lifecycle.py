@@ -27,7 +27,7 @@ from conformance import late_clocks
 from conformance.case import Observed, case
 from conformance.good_clients import Asked, asking
 from conformance.local import Deployment, deployed, describe
-from conformance.peers import Answer, Endpoint, Identity, read_all
+from conformance.peers import Answer, Endpoint, Identity, read_all, write_private
 from conformance.years import aged
 from localcloud.stack import opened
 
@@ -65,15 +65,16 @@ class Story:
         """What the stack hands out to a client now."""
         bundle = self.deployment.outputs["clientCertificates"][client]
         file = self.folder / f"{client}-{bundle['serialNumber']}.pem"
-        file.touch(0o600)
-        file.write_text(bundle["certificatePem"] + bundle["privateKeyPem"])
+        if not file.exists():  # a client that is asking reads it again and again
+            write_private(file, (bundle["certificatePem"] + bundle["privateKeyPem"]).encode())
         return Identity(file)
 
     @property
     def endpoint(self) -> Endpoint:
         """As somebody sees it who has the newest CA bundle."""
         ca = self.folder / f"ca-{self._restarts}.crt"
-        ca.write_text(self.deployment.outputs["endpoint"]["caCertificatesPem"])
+        if not ca.exists():
+            ca.write_text(self.deployment.outputs["endpoint"]["caCertificatesPem"])
         return replace(self.start, ca_file=ca)
 
     @contextmanager
