@@ -1,7 +1,8 @@
 """Key vaults: what Azure refuses of them, what it answers, and who may read which secret.
 
 A deleted vault keeps its name until its retention ends. A deleted secret would keep its own, too,
-but the provider recovers it when the name comes back, so there is nothing to refuse.
+but the provider recovers it when the name comes back, so there is nothing to refuse:
+https://github.com/pulumi/pulumi-azure-native/issues/4282
 """
 
 from __future__ import annotations
