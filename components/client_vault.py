@@ -70,9 +70,15 @@ class ClientVault(pulumi.ComponentResource):
         super().__init__("mtls-model-endpoint:index:ClientVault", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
-        # Azure: 3 to 24 characters, unique among all vaults there are, deleted ones included.
+        # Azure: 3 to 24 characters, unique among all vaults there are, deleted ones included. So
+        # one in another resource group needs another name.
         suffix = random.RandomString(
-            f"{name}-suffix", length=12, special=False, upper=False, opts=child
+            f"{name}-suffix",
+            length=12,
+            special=False,
+            upper=False,
+            keepers={"resource_group": args.resource_group_name},
+            opts=child,
         )
         vault = keyvault.Vault(
             f"{name}-vault",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from review import cost, findings
+from review import cost, findings, readers
 from review.access import Access, Certificate, Client
 from review.cost import GROUP, Cost, Price
 from review.findings import paths
@@ -62,6 +62,7 @@ def markdown(review: Review) -> str:
         *_findings(review),
         *_resources(review),
         *_access(review.access),
+        *_readers(review.preview),
         *_certificates(review.access),
         *_policies(review.preview),
         *_cost(review.cost),
@@ -167,6 +168,16 @@ def _access(access: Access) -> Iterable[str]:
     same = [code(client.name) for client in access.clients if not client.changes]
     if same:
         yield f"As before: {_names(same)}."
+
+
+def _readers(preview: Preview) -> Iterable[str]:
+    if changed := readers.changed(preview):
+        yield "### Who may fetch a bundle from the key vault"
+        rows = [
+            f"| {code(r.object_id)} | {'**gains**' if r.gains else 'loses'} | {code(r.client)} |"
+            for r in changed
+        ]
+        yield _table("| object id | access | to the bundle of |", rows)
 
 
 def _change(client: Client) -> str:

@@ -35,6 +35,21 @@ def deployed(home: Path, **options: Any) -> None:
         up(local)
 
 
+def test_who_may_fetch_a_bundle_is_said(deployed_dev: Path) -> None:
+    one, two = ("0b1f6471-1bf0-4dda-aec3-cb9272f0959" + digit for digit in "01")
+    first = {"clients": [{**ALICE, "readers": [one]}, SMOKE]}
+    second = {"clients": [{**ALICE, "readerGroups": [two]}, SMOKE]}
+
+    added = markdown(reviewed(deployed_dev, config=first))
+    deployed(deployed_dev, config=first)
+    swapped = markdown(reviewed(deployed_dev, config=second))
+
+    assert f"| `{one}` | **gains** | `alice` |" in added
+    assert f"| `{two}` | **gains** | `alice` |\n| `{one}` | loses | `alice` |" in swapped
+    assert "nobody loses access" in swapped
+    assert "key vault" not in markdown(reviewed(deployed_dev, config=first))
+
+
 def test_nothing_changed(deployed_dev: Path) -> None:
     review = reviewed(deployed_dev)
 
