@@ -24,7 +24,8 @@ def assigned(environment: str, folder: Path) -> set[tuple[str, str]]:
     az.chmod(0o755)
     given = {"container": "CONTAINER", "vault_id": "VAULT", "location": "x", "repository": "o/r"}
     path = f"{folder}:{os.environ['PATH']}"
-    subprocess.run(["bash", "-eu", "-c", script], check=True, env={**given, "PATH": path})
+    bash = ["/bin/bash", "-eu", "-c", script]
+    subprocess.run(bash, check=True, env={**given, "PATH": path})
     words = [line.split("|") for line in (folder / "said").read_text().splitlines()]
     return {
         (said[said.index("--role") + 1], said[said.index("--scope") + 1])
