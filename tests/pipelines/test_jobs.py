@@ -106,6 +106,31 @@ def test_the_job_that_comments_runs_the_base() -> None:
     assert "head.repo.full_name == github.repository" in job.definition["if"]
 
 
+def test_the_report_cannot_replace_what_the_job_that_comments_runs() -> None:
+    (job,) = filter(comments, GITHUB)
+    _, download, comment = job.definition["steps"]
+    folder = download["with"]["path"]
+    assert not (PROJECT / folder).exists()
+    for file in comment["env"]["FILES"].split():
+        assert file.startswith(f"{folder}/review-")
+
+
+@pytest.mark.parametrize("jobs", [GITHUB, AZURES], ids=["github", "azure"])
+def test_a_review_is_kept_with_its_picture(jobs: list[Job]) -> None:
+    (job,) = [job for job in jobs if ("make review", "dev") in job.calls]
+    steps = job.definition["steps"]
+    for stack in ("dev", "prod"):
+        (step,) = [step for step in steps if step.get("env", {}).get("S") == stack]
+        options = re.findall(r"--(\w+) (?:\S+/)?(\S+)", step["env"]["ARGS"])
+        assert options == [("markdown", f"review-{stack}.md"), ("svg", f"review-{stack}.svg")]
+    (upload,) = [step for step in steps if "publish" in step or "upload" in step.get("uses", "")]
+    if jobs is GITHUB:
+        assert upload["with"]["path"].split() == ["review-*.md", "review-*.svg"]
+    else:
+        kept = f"{upload['publish']}/"
+        assert all(kept in s["env"]["ARGS"] for s in steps if s.get("script") == "make review")
+
+
 def test_in_azure_where_every_job_has_the_same_token_none_writes_to_a_pull_request() -> None:
     assert not any(map(comments, AZURES))
     assert "AccessToken" not in AZURE.read_text()
