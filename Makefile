@@ -154,7 +154,7 @@ help: ## This list
 venv:
 	@scripts/setup.sh python
 
-tools:
+tools: ## Install what most targets need; each of them does so itself
 	@scripts/setup.sh python nginx pulumi
 
 curl:

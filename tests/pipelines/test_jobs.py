@@ -66,6 +66,15 @@ def test_only_an_environment_gets_at_azure(job: Job) -> None:
     assert ("id-token" in text or "AzureCLI@2" in text) == bool(needed)
 
 
+@pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
+def test_a_login_is_not_kept_waiting_until_the_tools_are_there(job: Job) -> None:
+    """What it is made with lasts some minutes, and to build Pulumi's CLI takes some."""
+    steps = job.definition["steps"] if job in GITHUB else azure_steps(job.definition)
+    _, tools, login, *_ = steps
+    assert tools.get("run", tools.get("script")) == "make tools"
+    assert "azure/login@" in login.get("uses", "") or login.get("task") == "AzureCLI@2"
+
+
 @each_job
 def test_prod_is_deployed_only_behind_its_approval(job: Job) -> None:
     if ("make deploy", "prod") in job.calls:
@@ -179,7 +188,7 @@ def changes_a_stack(job: Job) -> bool:
     "job", [job for job in GITHUB if changes_a_stack(job)], ids=lambda job: job.name
 )
 def test_two_jobs_never_change_a_stack_at_once_and_none_is_cut_short(job: Job) -> None:
-    (stack,) = {stack for _, stack in job.calls}
+    (stack,) = {stack for _, stack in job.calls if stack}
     assert job.definition["concurrency"] == {
         "group": f"stack-{stack}",
         "cancel-in-progress": False,
