@@ -42,8 +42,10 @@ _NEXT_STEPS = (
         "PULUMI_CONFIG_PASSPHRASE_FILE to the right passphrase and try again",
     ),
     (
-        r"AuthorizationFailed|does not have authorization|40[13]|[Pp]ermission denied|"
-        r"az login|no valid credentials",
+        r"AuthorizationFailed|does not have authorization|[Pp]ermission denied|"
+        r"az login|no valid credentials|"
+        # Only as an answer's status: digests, GUIDs and names have these digits, too.
+        r"(?i:(?:status|code|response)[ :=]{1,3}40[13]\b|\b40[13] (?:unauthorized|forbidden)\b)",
         "the rights for stack {stack} are missing: {reason}; `az login` or the workflow's identity "
         "needs to read the resource group, and the backend has to let it read the state",
     ),
