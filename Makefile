@@ -132,7 +132,7 @@ destroy: tools ## Remove all but the resource group; refused for prod
 summary: ## In a pipeline: show Markdown files with the run, FILES='a.md b.md'
 	@python3 scripts/publish.py summary $(FILES)
 
-comment: ## In a pipeline: write Markdown files to the pull request, FILES='a.md b.md'
+comment: ## In a workflow on GitHub: write Markdown files to the pull request, FILES='a.md b.md'
 	@python3 scripts/publish.py comment $(FILES)
 
 ##@ Look after it

@@ -1,26 +1,21 @@
-"""publish.py summary|comment FILE...: shows reports where people look, on GitHub and Azure DevOps.
+"""publish.py summary|comment FILE...: shows reports where people look.
 
-`summary` adds them to the page of the run; `comment` writes one comment to the pull request, over
-the one that an earlier run wrote there. Standard library only, and nothing of the pull request is
-run: this may be called where a token can write. Outside of a pipeline it prints the text.
+`summary` adds them to the page of the run, on GitHub and Azure DevOps; `comment` writes one comment
+to the pull request on GitHub, over the one that an earlier run wrote there. Standard library only,
+and nothing of the pull request is run: this may be called where a token can write. Outside of a
+pipeline `summary` prints the text.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 LONGEST = 65_000
-"""GitHub takes 65536 characters, Azure DevOps 150000."""
-
-MARKER = "<!-- written by the pipeline -->"
+"""GitHub takes 65536 characters."""
 
 
 class Problem(Exception):  # noqa: N818  reads as what it is
@@ -64,8 +59,6 @@ def summary(text: str) -> None:
 def comment(text: str) -> None:
     if number := os.environ.get("PULL_REQUEST"):
         _comment_on_github(number, text)
-    elif number := os.environ.get("SYSTEM_PULLREQUEST_PULLREQUESTID"):
-        _comment_on_azure(number, f"{MARKER}\n{text}")
     else:
         raise Problem("there is no pull request: PULL_REQUEST has its number, GH_TOKEN a token")
 
@@ -80,54 +73,6 @@ def _comment_on_github(number: str, text: str) -> None:
         raise Problem("gh is not on PATH: https://cli.github.com") from None
     if code:
         raise Problem("gh could not write the comment, and says why above")
-
-
-def _comment_on_azure(number: str, text: str) -> None:
-    """https://learn.microsoft.com/rest/api/azure/devops/git/pull-request-threads"""
-    names = ("SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECTID", "BUILD_REPOSITORY_ID")
-    collection, project, repository = (_given(name) for name in names)
-    threads = (
-        f"{collection.rstrip('/')}/{project}/_apis/git/repositories/{repository}"
-        f"/pullRequests/{number}/threads"
-    )
-    for thread in _call("GET", threads)["value"]:
-        for written in thread.get("comments", []):
-            if str(written.get("content", "")).startswith(MARKER):
-                _call("PATCH", f"{threads}/{thread['id']}/comments/{written['id']}", content=text)
-                return
-    _call("POST", threads, comments=[{"content": text, "commentType": "text"}], status="closed")
-
-
-def _call(method: str, url: str, **body: Any) -> Any:
-    if not url.startswith("https://") and "://127.0.0.1:" not in url:
-        raise Problem("SYSTEM_COLLECTIONURI is not https, and the token goes nowhere else")
-    request = urllib.request.Request(  # noqa: S310  the scheme is checked above
-        f"{url}?api-version=7.1",
-        method=method,
-        data=json.dumps(body).encode() if body else None,
-        headers={
-            "Authorization": f"Bearer {_given('SYSTEM_ACCESSTOKEN')}",
-            "Content-Type": "application/json",
-        },
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  likewise
-            return json.loads(answer.read() or b"null")
-    except urllib.error.HTTPError as error:
-        hint = (
-            "; the build service needs the right 'Contribute to pull requests' on the repository"
-            if error.code in (401, 403)
-            else ""
-        )
-        raise Problem(f"Azure DevOps answered {error.code} {error.reason}{hint}") from None
-    except urllib.error.URLError as error:
-        raise Problem(f"Azure DevOps cannot be reached: {error.reason}") from None
-
-
-def _given(name: str) -> str:
-    if value := os.environ.get(name):
-        return value
-    raise Problem(f"{name} is not set; the step has to hand it over in `env`")
 
 
 if __name__ == "__main__":

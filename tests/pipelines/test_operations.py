@@ -63,6 +63,26 @@ def test_what_somebody_deleted_is_drift(clone: Clone, deployed: LocalStack) -> N
     assert "endpoint-diagnostics" in exported, "looking must not change the state"
 
 
+def test_who_only_looks_needs_no_right_to_write_the_state(
+    clone: Clone, deployed: LocalStack
+) -> None:
+    """A lock, too, would leave its mark: on the folder that it is made and removed in."""
+    state = Path(environment(deployed)["PULUMI_BACKEND_URL"].removeprefix("file://"))
+
+    def written() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in [state, *state.rglob("*")]}
+
+    before = written()
+    assert any(path.name == "locks" for path in before)
+
+    for looks in (["operations", "drift"], ["clients", "certificates"]):
+        said = clone.run(*looks, "--stack", "dev", **environment(deployed))
+        assert said.returncode == 0, said.stdout + said.stderr
+    deployed.stack.preview()
+
+    assert written() == before
+
+
 def test_a_refresh_that_changes_nothing_is_none_and_a_due_certificate_is_named() -> None:
     def event(op: str, type_: str, name: str) -> str:
         urn = f"urn:pulumi:dev::mtls-model-endpoint::{type_}::{name}"
