@@ -42,7 +42,9 @@ _NEXT_STEPS = (
         "PULUMI_CONFIG_PASSPHRASE_FILE to the right passphrase and try again",
     ),
     (
-        r"AuthorizationFailed|does not have authorization|40[13]|[Pp]ermission denied|"
+        r"AuthorizationFailed|does not have authorization|[Pp]ermission denied|"
+        # As status codes: digests and ids have these digits in them, too.
+        r"(?i:status(?: ?code)?[=: ]+|HTTP )40[13]\b|\b40[13] (?:Forbidden|Unauthorized)|"
         r"az login|no valid credentials",
         "the rights for stack {stack} are missing: {reason}; `az login` or the workflow's identity "
         "needs to read the resource group, and the backend has to let it read the state",

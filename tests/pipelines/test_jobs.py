@@ -75,6 +75,21 @@ def test_prod_is_deployed_only_behind_its_approval(job: Job) -> None:
         assert job.environment != "prod"
 
 
+@pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
+def test_what_takes_minutes_is_done_before_the_login(job: Job) -> None:
+    text = str(job.definition)
+    assert 0 < text.index("make tools") < text.index("azure/login@" if job in GITHUB else "task")
+
+
+def test_what_comes_from_a_pull_requests_code_lies_beside_the_bases() -> None:
+    (job,) = filter(comments, GITHUB)
+    (download,) = (s for s in job.definition["steps"] if "download-artifact" in s.get("uses", ""))
+    assert download["with"]["path"] == "reports"
+    files = job.definition["steps"][-1]["env"]["FILES"].split()
+    assert files
+    assert all(file.startswith("reports/") for file in files)
+
+
 @each_workflow
 def test_a_workflow_grants_nothing_but_by_the_job(file: Path) -> None:
     assert workflow(file)["permissions"] == {}
@@ -154,7 +169,7 @@ def changes_a_stack(job: Job) -> bool:
     "job", [job for job in GITHUB if changes_a_stack(job)], ids=lambda job: job.name
 )
 def test_two_jobs_never_change_a_stack_at_once_and_none_is_cut_short(job: Job) -> None:
-    (stack,) = {stack for _, stack in job.calls}
+    (stack,) = {stack for command, stack in job.calls if command != "make tools"}
     assert job.definition["concurrency"] == {
         "group": f"stack-{stack}",
         "cancel-in-progress": False,

@@ -58,17 +58,31 @@ def test_a_review_that_could_not_be_made_does_not_hide_the_other(
     assert "the step before says why" in publish("summary", *reports).stderr
 
 
-def test_a_comment_on_github_replaces_the_last_one(reports: list[Path], tmp_path: Path) -> None:
-    gh = tmp_path / "gh"
-    gh.write_text('#!/bin/sh\necho "gh $*"\ncat\n')
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        ("", "--method POST repos/{owner}/{repo}/issues/12/comments"),
+        ("7\\n8\\n", "--method PATCH repos/{owner}/{repo}/issues/comments/7"),
+    ],
+)
+def test_a_comment_on_github_replaces_our_own_and_no_other(
+    reports: list[Path], tmp_path: Path, there: str, written: str
+) -> None:
+    gh, log = tmp_path / "gh", tmp_path / "log"
+    body = f'case "$*" in *--jq*) printf "{there}";; *) cat >> {log};; esac'
+    gh.write_text(f'#!/bin/sh\necho "$*" >> {log}\n{body}\n')
     gh.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
 
-    said = publish("comment", *reports, PULL_REQUEST="12", PATH=path)
+    assert publish("comment", *reports, PULL_REQUEST="12", PATH=path).returncode == 0
 
-    assert said.stdout.startswith(
-        "gh pr comment 12 --edit-last --create-if-none --body-file -\n## Review of stack `dev`\n"
-    )
+    looked, wrote, *text = log.read_text().splitlines()
+    assert looked.startswith("api repos/{owner}/{repo}/issues/12/comments --paginate --jq ")
+    assert '.user.login == "github-actions[bot]"' in looked
+    assert wrote == f"api {written} --silent --field body=@-"
+    marker = "<!-- mtls-model-endpoint: review -->"
+    assert text[:2] == [marker, "## Review of stack `dev`"]
+    assert f'startswith("{marker}")' in looked
     assert "is no number" in publish("comment", *reports, PULL_REQUEST="1;x", PATH=path).stderr
 
 
