@@ -211,7 +211,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     folder = home.work_folder(name)
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
     committed = (PROJECT / f"Pulumi.{name}.yaml").read_text()
-    stack_file = yaml.safe_load(committed)
+    stack_file = _parsed(f"Pulumi.{name}.yaml", committed)
     target = folder / f"Pulumi.{name}.yaml"
     written = yaml.safe_load(target.read_text()) if target.exists() else {}
     if re.search(r"\bsecure:", committed):
@@ -238,6 +238,22 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     defaults = {k: v["default"] for k, v in project["config"].items() if "default" in v}
     given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in stack_file["config"].items()}
     return {**defaults, "azure-native:location": "", **given}
+
+
+def _parsed(name: str, text: str) -> dict[str, Any]:
+    """A stack file; raises Refused where it is none, naming the line and no value."""
+    try:
+        stack_file = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise Refused(f"{name} is no YAML: line {line}: {error.problem}") from None
+    except yaml.YAMLError:
+        raise Refused(
+            f"{name} is no YAML, or has characters in it that cannot be printed"
+        ) from None
+    if not isinstance(stack_file, dict) or not isinstance(stack_file.get("config"), dict):
+        raise Refused(f"{name} has no `config:` with the stack's keys below it, one line for each")
+    return stack_file
 
 
 def _use_installed(name: str, home: Home) -> bool:

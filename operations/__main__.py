@@ -135,8 +135,11 @@ def _require(operation: str, stack: str) -> str:
         known = sorted(path.name.split(".")[1] for path in PROJECT.glob("Pulumi.*.yaml"))
         others = ", ".join(name for name in known if name != "local")
         raise Refusal(f"there is no Pulumi.{stack}.yaml; the stacks are {others}")
-    config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-    return str(config.get("mtls-model-endpoint:environment", "dev"))
+    try:
+        config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+        return str(config.get("mtls-model-endpoint:environment", "dev"))
+    except (yaml.YAMLError, AttributeError):
+        raise Refusal(f"{file.name} cannot be read; `make preview S={stack}` says why") from None
 
 
 def _pulumi(

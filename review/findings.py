@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from review import address, limits
 from review.access import Access
 from review.cost import GROUP, REGISTRY, VAULT, WORKSPACE
 from review.steps import Preview, Step
@@ -28,6 +29,8 @@ def of(preview: Preview, access: Access, now: datetime) -> list[str]:
     return [
         *_of_the_engine(preview),
         *_of_access(access),
+        *address.changes(preview),
+        *(f"{code(c.client)}: {c.words}." for c in limits.changes(preview) if c.narrower),
         *(sentence for step in preview.resources for sentence in _of_a_step(step)),
         *_of_certificates(preview, access, now),
         *_of_policies(preview),

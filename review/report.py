@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from review import cost, findings, readers
+from review import address, cost, findings, limits, readers
 from review.access import Access, Certificate, Client
 from review.cost import GROUP, Cost, Price
 from review.findings import paths
@@ -62,6 +62,7 @@ def markdown(review: Review) -> str:
         *_findings(review),
         *_resources(review),
         *_access(review.access),
+        *_limits(review.preview),
         *_readers(review.preview),
         *_certificates(review.access),
         *_policies(review.preview),
@@ -93,7 +94,9 @@ def summary(review: Review) -> str:
         for op, word in _OPERATIONS.items()
         if any(step.op == op for step in steps)
     )
-    return f"{head}: {effect}; {_who(access)}; {_difference(review.cost)} ({counts})."
+    who = "every client needs the new address" if [*address.changes(review.preview)] else ""
+    who = ", ".join(words for words in (_who(access), who) if words)
+    return f"{head}: {effect}; {who}; {_difference(review.cost)} ({counts})."
 
 
 def _who(access: Access) -> str:
@@ -168,6 +171,16 @@ def _access(access: Access) -> Iterable[str]:
     same = [code(client.name) for client in access.clients if not client.changes]
     if same:
         yield f"As before: {_names(same)}."
+
+
+def _limits(preview: Preview) -> Iterable[str]:
+    if changed := limits.changes(preview):
+        yield "### What a client may do"
+        rows = [
+            f"| {code(c.client)} | {'**less**' if c.narrower else 'more'} | {c.words} |"
+            for c in changed
+        ]
+        yield _table("| client | it may do | namely |", rows)
 
 
 def _readers(preview: Preview) -> Iterable[str]:

@@ -43,9 +43,9 @@ _NEXT_STEPS = (
     ),
     (
         r"AuthorizationFailed|does not have authorization|[Pp]ermission denied|"
-        r"az login|no valid credentials|"
-        # Only as an answer's status: digests, GUIDs and names have these digits, too.
-        r"(?i:(?:status|code|response)[ :=]{1,3}40[13]\b|\b40[13] (?:unauthorized|forbidden)\b)",
+        # As status codes: digests and ids have these digits in them, too.
+        r"(?i:(?:status|code|response|http)[=: ]+40[13]\b|\b40[13] (?:forbidden|unauthorized)\b)|"
+        r"az login|no valid credentials",
         "the rights for stack {stack} are missing: {reason}; `az login` or the workflow's identity "
         "needs to read the resource group, and the backend has to let it read the state",
     ),

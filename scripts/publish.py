@@ -8,23 +8,16 @@ pipeline `summary` prints the text.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 LONGEST = 65_000
 """GitHub takes 65536 characters."""
-
-AUTHOR = "github-actions[bot]"
-"""Whose comments a workflow's own token writes; other workflows' are of the same name."""
-
-MARKER = "<!-- review of stack "
-"""What the report begins with: review/report.py."""
+MARKER, BOT = "<!-- mtls-model-endpoint: review -->", "github-actions[bot]"
+"""What our comment begins with, and who has written it: others may write the same words."""
 
 
 class Problem(Exception):  # noqa: N818  reads as what it is
@@ -73,40 +66,25 @@ def comment(text: str) -> None:
 
 
 def _comment_on_github(number: str, text: str) -> None:
-    """https://docs.github.com/rest/issues/comments, which are those of pull requests, too."""
     if not number.isdigit():
         raise Problem(f"PULL_REQUEST: {number!r} is no number")
-    # Outside of a workflow gh fills in the braces, from the clone.
-    issues = f"repos/{os.environ.get('GITHUB_REPOSITORY', '{owner}/{repo}')}/issues"
-    for comment in _comments(_gh("--paginate", f"{issues}/{number}/comments?per_page=100")):
-        by = (comment["user"] or {}).get("login")
-        if by == AUTHOR and (comment["body"] or "").startswith(MARKER):
-            where = ["--method", "PATCH", "--input", "-", f"{issues}/comments/{comment['id']}"]
-            break
-    else:
-        where = ["--method", "POST", "--input", "-", f"{issues}/{number}/comments"]
-    _gh(*where, body=json.dumps({"body": text}))
+    ours = f'select(.user.login == "{BOT}" and (.body | startswith("{MARKER}"))) | .id'
+    issues = "repos/{owner}/{repo}/issues"  # gh knows which
+    found = _gh(f"{issues}/{number}/comments", "--paginate", "--jq", f".[] | {ours}").split()
+    target = ["--method", "PATCH", f"{issues}/comments/{found[0]}"] if found else []
+    target = target or ["--method", "POST", f"{issues}/{number}/comments"]
+    _gh(*target, "--silent", "--field", "body=@-", given=f"{MARKER}\n{text}")
 
 
-def _comments(pages: str) -> Iterator[dict[str, Any]]:
-    """Of arrays that follow one another: older versions of gh do not join them."""
-    at = 0
-    while at < len(pages):
-        page, at = json.JSONDecoder().raw_decode(pages, at)
-        yield from page
-        at += len(pages[at:]) - len(pages[at:].lstrip())
-
-
-def _gh(*arguments: str, body: str | None = None) -> str:
+def _gh(*arguments: str, given: str | None = None) -> str:
     command = ["gh", "api", *arguments]
     try:
-        return subprocess.run(
-            command, input=body, stdout=subprocess.PIPE, text=True, check=True
-        ).stdout
+        done = subprocess.run(command, input=given, text=True, check=False, stdout=subprocess.PIPE)
     except FileNotFoundError:
         raise Problem("gh is not on PATH: https://cli.github.com") from None
-    except subprocess.CalledProcessError:
-        raise Problem("gh could not write the comment, and says why above") from None
+    if done.returncode:
+        raise Problem("gh could not read or write the comments, and says why above")
+    return done.stdout
 
 
 if __name__ == "__main__":

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+from posixpath import normpath
+from typing import Any
 
 from policy.guardrails.rule import (
+    AFTERWARDS,
     FIRST_UP,
     UNKNOWN,
     Config,
     Resource,
     ResourceGuardrail,
+    StackGuardrail,
     at,
     each,
 )
 
 GROUP = "containerinstance:ContainerGroup"
+REGISTRY = "containerregistry:Registry"
 LEARN = "https://learn.microsoft.com/azure/"
 
 
@@ -28,8 +34,13 @@ def _no_anonymous_pull(registry: Resource, _: Config) -> Iterator[str]:
         yield "everybody may pull the registry's images"
 
 
+def _containers(group: Resource) -> list[Any]:
+    """Those that run before the others, too."""
+    return [c for key in ("initContainers", "containers") for c in each(group.props.get(key))]
+
+
 def _by_digest(group: Resource, _: Config) -> Iterator[str]:
-    for container in each(group.props.get("containers")):
+    for container in _containers(group):
         image = container.get("image")
         if isinstance(image, str) and "@sha256:" not in image:
             yield f"container {container.get('name')}: its image has no digest, and can change"
@@ -40,7 +51,7 @@ def _own_registry(group: Resource, config: Config) -> Iterator[str]:
     if UNKNOWN in servers:
         return
     allowed = [*servers, *config["allowed"]]
-    for container in each(group.props.get("containers")):
+    for container in _containers(group):
         image = container.get("image")
         if isinstance(image, str) and image.partition("/")[0] not in allowed:
             yield f"container {container.get('name')}: its image is from another registry"
@@ -64,11 +75,11 @@ def _one_public_port(group: Resource, _: Config) -> Iterator[str]:
     ]
     # The sidecar's health port takes no certificate.
     for number in numbers:
-        if number in probed and _has_sidecar(group):
+        if number in probed and has_sidecar(group):
             yield f"port {number:g} is for the platform's probes, and public"
 
 
-def _has_sidecar(group: Resource) -> bool:
+def has_sidecar(group: Resource) -> bool:
     return any(_is_sidecar(c) for c in each(group.props.get("containers")))
 
 
@@ -78,11 +89,18 @@ def _is_sidecar(container: object) -> bool:
 
 
 def _tls(group: Resource, _: Config) -> Iterator[str]:
-    public = [at(port, "port") for port in each(at(group.props, "ipAddress", "ports"))]
+    public = {at(port, "port") for port in each(at(group.props, "ipAddress", "ports"))}
+    claimed = set()
     for container in each(group.props.get("containers")):
-        mine = [at(port, "port") for port in each(container.get("ports"))]
-        if set(public) & set(mine) and not _is_sidecar(container):
+        ports = container.get("ports")
+        mine = {UNKNOWN} if ports is UNKNOWN else {at(port, "port") for port in each(ports)}
+        claimed |= mine
+        if public & (mine - {UNKNOWN}) and not _is_sidecar(container):
             yield f"container {container.get('name')} is reached from outside without TLS"
+    # Whoever listens there answers all the same: containers of a group share their ports.
+    if UNKNOWN not in claimed and group.props.get("containers") is not UNKNOWN:
+        for number in public - claimed - {UNKNOWN}:
+            yield f"port {number:g} is public, and no container says that it is its"
 
 
 def _scope(group: Resource, _: Config) -> Iterator[str]:
@@ -116,11 +134,34 @@ def _mounts(group: Resource, _: Config) -> Iterator[str]:
     for container in each(group.props.get("containers")):
         for mount in each(container.get("volumeMounts")):
             path = at(mount, "mountPath")
-            if isinstance(path, str) and path.rstrip("/") == "/etc/nginx":
+            if isinstance(path, str) and _is_over(path, "/etc/nginx"):
                 yield f"container {container.get('name')}: a volume hides what is in /etc/nginx"
 
 
+def _is_over(path: str, folder: str) -> bool:
+    """Whether what is mounted there hides the folder."""
+    return PurePosixPath(folder).is_relative_to(PurePosixPath("/", normpath(path)))
+
+
+def _own_credentials(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    own = {r.props.get("loginServer") for r in resources if r.type.endswith(REGISTRY)}
+    for group in (r for r in resources if r.type.endswith(GROUP)):
+        for credential in each(group.props.get("imageRegistryCredentials")):
+            server = at(credential, "server")
+            if isinstance(server, str) and UNKNOWN not in own and server not in own:
+                yield f"{group.name} pulls from {server}, which is no registry of this stack"
+
+
 GUARDRAILS = [
+    StackGuardrail(
+        name="registry-is-the-stacks",
+        description="Images are pulled from the registry that the stack has made.",
+        severity="medium",
+        remedy="Give the group the credentials of the stack's own registry",
+        url=f"{LEARN}container-registry/container-registry-best-practices",
+        seen=AFTERWARDS,
+        check=_own_credentials,
+    ),
     ResourceGuardrail(
         name="registry-without-admin-user",
         description="The registry's admin user is off.",

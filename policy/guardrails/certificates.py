@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from policy.guardrails.azure import has_sidecar
 from policy.guardrails.rule import (
     AFTERWARDS,
     FIRST_UP,
@@ -16,11 +17,31 @@ from policy.guardrails.rule import (
     StackGuardrail,
     each,
 )
-from policy.guardrails.secrets import GROUP, volume_files
+from policy.guardrails.secrets import GROUP, volume_files, volume_names
 
-PURPOSES = {"server_auth", "client_auth", "code_signing", "email_protection", "any_extended"}
+# What a key may be used for; all other uses that pulumi-tls knows are extended ones.
+KEY_USAGES = {
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "cert_signing",
+    "crl_signing",
+    "encipher_only",
+    "decipher_only",
+}
+PURPOSES = {"server": "server_auth", "client": "client_auth"}
 HOURS_PER_DAY = 24
 CERTIFICATES = ("SelfSignedCert", "LocallySignedCert")
+
+
+# The map that decides who is let in: nobody, but for certificates by serial number and fingerprint
+# (or by the former alone, of version 0.1).
+LIST = re.compile(
+    r'\$client_name \{\s+default "";'
+    r'(\s+"([0-9A-F]+/[0-9a-f]{40}|~\^[0-9A-F]+/)" "[a-z0-9._-]+";)*\s+\}'
+)
 
 
 def _strong(key: Resource, config: Config) -> Iterator[str]:
@@ -39,9 +60,14 @@ def _strong(key: Resource, config: Config) -> Iterator[str]:
 
 
 def _one_purpose(leaf: Resource, _: Config) -> Iterator[str]:
-    uses = [use for use in each(leaf.props.get("allowedUses")) if use in PURPOSES]
-    if leaf.props.get("allowedUses") is not UNKNOWN and len(uses) != 1:
+    uses = [use for use in each(leaf.props.get("allowedUses")) if use not in KEY_USAGES]
+    if UNKNOWN in [leaf.props.get("allowedUses"), *uses]:
+        return
+    role = leaf.name.partition("-")[0]
+    if len(uses) != 1 or uses[0] not in PURPOSES.values():
         yield f"{leaf.name} is good for {', '.join(uses) or 'anything'}, not for one thing"
+    elif uses[0] != PURPOSES.get(role, uses[0]):
+        yield f"{leaf.name} is good for {uses[0]}, and a {role}'s"
     if leaf.props.get("isCaCertificate"):
         yield f"{leaf.name} is a CA's"
 
@@ -50,7 +76,7 @@ def _is_a_ca(ca: Resource, _: Config) -> Iterator[str]:
     if ca.props.get("isCaCertificate") is not UNKNOWN and not ca.props.get("isCaCertificate"):
         yield f"{ca.name} signs itself and is no CA"
     uses = ca.props.get("allowedUses")
-    if uses is not UNKNOWN and set(each(uses)) & PURPOSES:
+    if uses is not UNKNOWN and set(each(uses)) - {UNKNOWN} - KEY_USAGES:
         yield f"{ca.name} is a CA and good for more than signing"
 
 
@@ -79,11 +105,16 @@ def _not_about_to_end(resources: Sequence[Resource], config: Config) -> Iterator
 
 
 def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
+    if has_sidecar(group) and volume_names(group) and "nginx.conf" not in volume_names(group):
+        yield "there is a sidecar, and no nginx.conf in its volume"
     text = volume_files(group).get("nginx.conf")
     if text is None:
         return
-    if not re.search(r"^\s*ssl_verify_client on;", text, re.MULTILINE):
+    asked = re.findall(r"^\s*ssl_verify_client\s+(\w+);", text, re.MULTILINE)
+    if not asked or set(asked) != {"on"}:
         yield "nginx.conf does not insist on a client certificate"
+    if not LIST.search(text):
+        yield "nginx.conf lets in more than the certificates that it names"
     for old in ("SSLv3", "TLSv1", "TLSv1.1"):
         if re.search(rf"^\s*ssl_protocols .*{re.escape(old)}[ ;]", text, re.MULTILINE):
             yield f"nginx.conf allows {old}"

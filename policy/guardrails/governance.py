@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
-from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail
+from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, StackGuardrail
 
+CA_KEY = re.compile(r"ca@\d+-key")
 TAGGED = (
     "resources:ResourceGroup",
     "operationalinsights:Workspace",
@@ -19,6 +21,12 @@ TAGGED = (
 def _protected(resource: Resource, config: Config) -> Iterator[str]:
     if config["protect"] and not resource.protected:
         yield f"{resource.name} can be deleted by a slip"
+
+
+def _signing_key(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    keys = [r for r in resources if r.type.endswith("PrivateKey") and CA_KEY.fullmatch(r.name)]
+    if config["protect"] and keys and not any(key.protected for key in keys):
+        yield "the key of the CA that signs can be deleted by a slip"
 
 
 def _tags(resource: Resource, config: Config) -> Iterator[str]:
@@ -38,6 +46,15 @@ def _location(resource: Resource, config: Config) -> Iterator[str]:
 
 
 GUARDRAILS = [
+    StackGuardrail(
+        name="signing-key-protected",
+        description="Where it is asked for, the key of the CA that signs is protected.",
+        severity="high",
+        remedy="Set environment to prod, or protect it in the program",
+        url="https://www.pulumi.com/docs/iac/concepts/resources/options/protect/",
+        config={"protect": {"type": "boolean", "default": False}},
+        check=_signing_key,
+    ),
     ResourceGuardrail(
         name="protected-against-deletion",
         description="Where it is asked for, what cannot be brought back is protected.",

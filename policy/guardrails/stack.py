@@ -9,7 +9,7 @@ from datetime import timedelta
 from cryptography import x509
 
 from policy.guardrails.access import VAULT
-from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail
+from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail, at, each
 from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
@@ -85,14 +85,27 @@ def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]
             yield f"{name}'s certificate is valid for {life.days} days"
 
 
+LOGGED = ((GROUP, "/containergroups/", "container group"), (VAULT, "/vaults/", "key vault"))
+
+
 def _diagnostics(resources: Sequence[Resource], _: Config) -> Iterator[str]:
-    watched = [r for r in resources if r.type.endswith((GROUP, VAULT))]
-    settings = [r for r in resources if r.type.endswith("DiagnosticSetting")]
-    covered = [
-        s.props.get("resourceUri") for s in settings if s.props.get("workspaceId") is not None
-    ]
-    if watched and UNKNOWN not in covered and len(covered) < len(watched):
-        yield "the logs of the container group or of the key vault go nowhere"
+    kept = {
+        uri.lower() if isinstance(uri, str) else uri
+        for setting in resources
+        if setting.type.endswith("DiagnosticSetting") and _sends_logs(setting)
+        for uri in [setting.props.get("resourceUri")]
+    }
+    if UNKNOWN in kept:
+        return
+    for type_, part, words in LOGGED:
+        there = sum(r.type.endswith(type_) for r in resources)
+        if sum(part in str(uri) for uri in kept) < there:
+            yield f"the {words}'s logs go nowhere"
+
+
+def _sends_logs(setting: Resource) -> bool:
+    logs = each(setting.props.get("logs"))
+    return setting.props.get("workspaceId") is not None and any(at(x, "enabled") for x in logs)
 
 
 CERTIFICATES = "https://www.rfc-editor.org/rfc/rfc5280#section-6"

@@ -27,7 +27,7 @@ class Job:
 
     @property
     def what(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return self.environment, self.calls
+        return self.environment, tuple(call for call in self.calls if call[0] != "make tools")
 
 
 def workflow(file: Path) -> dict[str, Any]:

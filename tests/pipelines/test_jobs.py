@@ -66,15 +66,6 @@ def test_only_an_environment_gets_at_azure(job: Job) -> None:
     assert ("id-token" in text or "AzureCLI@2" in text) == bool(needed)
 
 
-@pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
-def test_a_login_is_not_kept_waiting_until_the_tools_are_there(job: Job) -> None:
-    """What it is made with lasts some minutes, and to build Pulumi's CLI takes some."""
-    steps = job.definition["steps"] if job in GITHUB else azure_steps(job.definition)
-    _, tools, login, *_ = steps
-    assert tools.get("run", tools.get("script")) == "make tools"
-    assert "azure/login@" in login.get("uses", "") or login.get("task") == "AzureCLI@2"
-
-
 @each_job
 def test_prod_is_deployed_only_behind_its_approval(job: Job) -> None:
     if ("make deploy", "prod") in job.calls:
@@ -82,6 +73,37 @@ def test_prod_is_deployed_only_behind_its_approval(job: Job) -> None:
         assert job.definition.get("needs", "plan-prod") == "plan-prod"
     else:
         assert job.environment != "prod"
+
+
+@pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
+def test_what_takes_minutes_is_done_before_the_login(job: Job) -> None:
+    text = str(job.definition)
+    assert 0 < text.index("make tools") < text.index("azure/login@" if job in GITHUB else "task")
+
+
+def test_what_comes_from_a_pull_requests_code_lies_beside_the_bases() -> None:
+    (job,) = filter(comments, GITHUB)
+    (download,) = (s for s in job.definition["steps"] if "download-artifact" in s.get("uses", ""))
+    assert download["with"]["path"] == "reports"
+    files = job.definition["steps"][-1]["env"]["FILES"].split()
+    assert files
+    assert all(file.startswith("reports/") for file in files)
+
+
+@pytest.mark.parametrize("jobs", [GITHUB, AZURES], ids=["github", "azure"])
+def test_a_review_is_kept_with_its_picture(jobs: list[Job]) -> None:
+    (job,) = [job for job in jobs if ("make review", "dev") in job.calls]
+    steps = job.definition["steps"]
+    for stack in ("dev", "prod"):
+        (step,) = [step for step in steps if step.get("env", {}).get("S") == stack]
+        options = re.findall(r"--(\w+) (?:\S+/)?(\S+)", step["env"]["ARGS"])
+        assert options == [("markdown", f"review-{stack}.md"), ("svg", f"review-{stack}.svg")]
+    (upload,) = [step for step in steps if "publish" in step or "upload" in step.get("uses", "")]
+    if jobs is GITHUB:
+        assert upload["with"]["path"] == "review-*"
+    else:
+        kept = f"{upload['publish']}/"
+        assert all(kept in s["env"]["ARGS"] for s in steps if s.get("script") == "make review")
 
 
 @each_workflow
@@ -113,31 +135,6 @@ def test_the_job_that_comments_runs_the_base() -> None:
     checkout = job.definition["steps"][0]["with"]
     assert checkout["ref"] == "${{ github.event.pull_request.base.sha }}"
     assert "head.repo.full_name == github.repository" in job.definition["if"]
-
-
-def test_the_report_cannot_replace_what_the_job_that_comments_runs() -> None:
-    (job,) = filter(comments, GITHUB)
-    _, download, comment = job.definition["steps"]
-    folder = download["with"]["path"]
-    assert not (PROJECT / folder).exists()
-    for file in comment["env"]["FILES"].split():
-        assert file.startswith(f"{folder}/review-")
-
-
-@pytest.mark.parametrize("jobs", [GITHUB, AZURES], ids=["github", "azure"])
-def test_a_review_is_kept_with_its_picture(jobs: list[Job]) -> None:
-    (job,) = [job for job in jobs if ("make review", "dev") in job.calls]
-    steps = job.definition["steps"]
-    for stack in ("dev", "prod"):
-        (step,) = [step for step in steps if step.get("env", {}).get("S") == stack]
-        options = re.findall(r"--(\w+) (?:\S+/)?(\S+)", step["env"]["ARGS"])
-        assert options == [("markdown", f"review-{stack}.md"), ("svg", f"review-{stack}.svg")]
-    (upload,) = [step for step in steps if "publish" in step or "upload" in step.get("uses", "")]
-    if jobs is GITHUB:
-        assert upload["with"]["path"].split() == ["review-*.md", "review-*.svg"]
-    else:
-        kept = f"{upload['publish']}/"
-        assert all(kept in s["env"]["ARGS"] for s in steps if s.get("script") == "make review")
 
 
 def test_in_azure_where_every_job_has_the_same_token_none_writes_to_a_pull_request() -> None:
@@ -188,7 +185,7 @@ def changes_a_stack(job: Job) -> bool:
     "job", [job for job in GITHUB if changes_a_stack(job)], ids=lambda job: job.name
 )
 def test_two_jobs_never_change_a_stack_at_once_and_none_is_cut_short(job: Job) -> None:
-    (stack,) = {stack for _, stack in job.calls if stack}
+    (stack,) = {stack for command, stack in job.calls if command != "make tools"}
     assert job.definition["concurrency"] == {
         "group": f"stack-{stack}",
         "cancel-in-progress": False,

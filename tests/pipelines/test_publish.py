@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -59,80 +58,32 @@ def test_a_review_that_could_not_be_made_does_not_hide_the_other(
     assert "the step before says why" in publish("summary", *reports).stderr
 
 
-GH = """#!{python}
-import json, sys
-from pathlib import Path
-
-kept = Path({kept!r})
-comments = json.loads(kept.read_text())
-command, *options, path = sys.argv[1:]
-assert command == "api", command
-if "--input" not in options:
-    assert path == "repos/owner/name/issues/12/comments?per_page=100" and options == ["--paginate"]
-    for page in (comments[:2], comments[2:]):  # one array after the other
-        print(json.dumps(page), end="")
-else:
-    body = json.load(sys.stdin)["body"]
-    if options[:2] == ["--method", "POST"]:
-        assert path == "repos/owner/name/issues/12/comments"
-        bot = {{"login": "github-actions[bot]"}}
-        comments.append({{"id": 100 + len(comments), "user": bot, "body": body}})
-    else:
-        assert options[:2] == ["--method", "PATCH"]
-        at = "repos/owner/name/issues/comments/"
-        (comment,) = [c for c in comments if path == at + str(c["id"])]
-        comment["body"] = body
-    kept.write_text(json.dumps(comments))
-"""
-"""What of `gh api` is used, on the comments of one pull request in a file."""
-
-MARKED = "<!-- review of stack dev -->\n"
-
-
-@pytest.fixture
-def comments(tmp_path: Path) -> Path:
-    kept = tmp_path / "comments.json"
-    (tmp_path / "gh").write_text(GH.format(python=sys.executable, kept=str(kept)))
-    (tmp_path / "gh").chmod(0o755)
-    return kept
-
-
-def commented(reports: list[Path], comments: Path, number: str = "12") -> str:
-    path = f"{comments.parent}:{os.environ['PATH']}"
-    given = {"PULL_REQUEST": number, "GITHUB_REPOSITORY": "owner/name", "PATH": path}
-    return publish("comment", *reports, **given).stderr
-
-
-def test_a_comment_on_github_is_written_over_our_own_and_nobody_elses(
-    reports: list[Path], comments: Path
+@pytest.mark.parametrize(
+    ("there", "written"),
+    [
+        ("", "--method POST repos/{owner}/{repo}/issues/12/comments"),
+        ("7\\n8\\n", "--method PATCH repos/{owner}/{repo}/issues/comments/7"),
+    ],
+)
+def test_a_comment_on_github_replaces_our_own_and_no_other(
+    reports: list[Path], tmp_path: Path, there: str, written: str
 ) -> None:
-    others = [
-        {"id": 1, "user": {"login": "somebody"}, "body": MARKED + "a quotation"},
-        {"id": 2, "user": {"login": "github-actions[bot]"}, "body": "coverage: 90%"},
-        {"id": 3, "user": None, "body": None},
-    ]
-    comments.write_text(json.dumps(others))
-    reports[0].write_text(MARKED + "first")
+    gh, log = tmp_path / "gh", tmp_path / "log"
+    body = f'case "$*" in *--jq*) printf "{there}";; *) cat >> {log};; esac'
+    gh.write_text(f'#!/bin/sh\necho "$*" >> {log}\n{body}\n')
+    gh.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
 
-    assert commented(reports, comments) == ""
-    # Another workflow's comment is the last one now.
-    others.append({"id": 4, "user": {"login": "github-actions[bot]"}, "body": "licences: fine"})
-    comments.write_text(json.dumps([*json.loads(comments.read_text()), others[-1]]))
-    reports[0].write_text(MARKED + "second")
-    assert commented(reports, comments) == ""
+    assert publish("comment", *reports, PULL_REQUEST="12", PATH=path).returncode == 0
 
-    written = json.loads(comments.read_text())
-    ours = [comment for comment in written if comment not in others]
-    assert [comment["body"] for comment in ours] == [
-        MARKED + "second\n\n## Review of stack `prod`\n"
-    ]
-    assert len(written) == len(others) + 1
-
-
-def test_a_comment_that_gh_cannot_write(reports: list[Path], comments: Path) -> None:
-    assert "PULL_REQUEST: '1;x' is no number" in commented(reports, comments, "1;x")
-    comments.write_text("no JSON")
-    assert "gh could not write the comment, and says why above" in commented(reports, comments)
+    looked, wrote, *text = log.read_text().splitlines()
+    assert looked.startswith("api repos/{owner}/{repo}/issues/12/comments --paginate --jq ")
+    assert '.user.login == "github-actions[bot]"' in looked
+    assert wrote == f"api {written} --silent --field body=@-"
+    marker = "<!-- mtls-model-endpoint: review -->"
+    assert text[:2] == [marker, "## Review of stack `dev`"]
+    assert f'startswith("{marker}")' in looked
+    assert "is no number" in publish("comment", *reports, PULL_REQUEST="1;x", PATH=path).stderr
 
 
 def test_a_comment_is_never_longer_than_github_takes(reports: list[Path], tmp_path: Path) -> None:

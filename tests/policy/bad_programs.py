@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import base64
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import pulumi
-
-from components.certificates import Issuer
-from components.nginx_sidecar import listed_as
-from continuity import accepted
-from tests.unit.cas import make_ca
-
-GROUP = "azure-native:containerinstance:ContainerGroup"
-REGISTRY = "azure-native:containerregistry:Registry"
-ASSIGNMENT = "azure-native:authorization:RoleAssignment"
-VAULT = "azure-native:keyvault:Vault"
-KEY = "tls:index/privateKey:PrivateKey"
-LEAF = "tls:index/locallySignedCert:LocallySignedCert"
-CA = "tls:index/selfSignedCert:SelfSignedCert"
-CONTRIBUTOR = (
-    "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
+from tests.policy.edits import (
+    ANY_KEY,
+    ANY_VAULT,
+    ASSIGNMENT,
+    CA,
+    CONTRIBUTOR,
+    DEV,
+    GROUP,
+    KEY,
+    LEAF,
+    READERS,
+    REGISTRY,
+    SECRETS_OFFICER,
+    VAULT,
+    Edit,
+    address,
+    another_issuer,
+    ca_certificate_as_server,
+    ca_with_its_key,
+    container,
+    credential,
+    in_nginx,
+    nothing,
+    other_registry,
+    put,
+    reader_at,
+    unprotected,
+    unprotected_ca,
+    vault,
+    with_a_key,
+    with_mallory,
+    without_tag,
 )
-ANY_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n"
-
-# https://learn.microsoft.com/azure/role-based-access-control/built-in-roles/security#key-vault-secrets-officer
-SECRETS_OFFICER = (
-    "/providers/Microsoft.Authorization/roleDefinitions/b86a8fe4-44ce-4948-aee5-eccb2c155cd7"
-)
-ANY_VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v"
-SOMEBODY = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
-READERS = {"clients": [{"name": "alice", "readers": [SOMEBODY]}]}
-
-DEV = {"validityDays": {"ca": 365, "server": 90, "client": 90}, "clockSkewMinutes": 0}
-OTHER_CA = make_ca("another CA")
-
-Edit = Callable[[dict[str, Any], pulumi.ResourceOptions], None]
 
 
 @dataclass(frozen=True)
@@ -57,112 +60,9 @@ class Bad:
     """Functions of the program that do something else."""
 
 
-def put(**values: Any) -> Edit:
-    return lambda props, _: props.update(values)
-
-
-def container(index: int, **values: Any) -> Edit:
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        for name, value in values.items():
-            setattr(props["containers"][index], name, value)
-
-    return edit
-
-
-def address(**values: Any) -> Edit:
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        for name, value in values.items():
-            setattr(props["ip_address"], name, value)
-
-    return edit
-
-
-def credential(**values: Any) -> Edit:
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        for name, value in values.items():
-            setattr(props["image_registry_credentials"][0], name, value)
-
-    return edit
-
-
-def file(name: str, change: Callable[[str], str]) -> Edit:
-    """Another content of a file in the volume."""
-
-    def again(content: str) -> str:
-        text = base64.b64decode(content).decode()
-        return base64.b64encode(change(text).encode()).decode()
-
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        secret = props["volumes"][0].secret
-        secret[name] = pulumi.Output.from_input(secret[name]).apply(again)
-
-    return edit
-
-
-def vault(**values: Any) -> Edit:
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        for name, value in values.items():
-            setattr(props["properties"], name, value)
-
-    return edit
-
-
-def reader_at(scope: str) -> Edit:
-    def edit(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-        if props["principal_id"] == SOMEBODY:
-            props["scope"] = scope
-
-    return edit
-
-
-def in_nginx(old: str, new: str) -> Edit:
-    def change(text: str) -> str:
-        assert old in text
-        return text.replace(old, new)
-
-    return file("nginx.conf", change)
-
-
-def ca_certificate_as_server(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-    secret = props["volumes"][0].secret
-    secret["server.crt"] = secret["ca.crt"]
-
-
-def unprotected(_: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-    opts.protect = False
-
-
-def without_tag(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-    props["tags"] = {k: v for k, v in props["tags"].items() if k != "owner"}
-
-
-def with_mallory(records: Any) -> dict[str, str]:
-    return {**accepted(records), listed_as("AB", "ab" * 20): "mallory"}
-
-
-def ca_with_its_key(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
-    """Known as late as the keys of the program's own."""
-    secret, own = props["volumes"][0].secret, props["volumes"][0].secret["server.key"]
-    for name, text in {"ca.crt": OTHER_CA.pem, "server.key": OTHER_CA.key_pem}.items():
-        content = base64.b64encode(text.encode()).decode()
-        secret[name] = own.apply(lambda _, content=content: content)
-
-
-def another_issuer(*_: Any) -> Issuer:
-    return Issuer(
-        certificate_pem=OTHER_CA.pem, private_key_pem=pulumi.Output.secret(OTHER_CA.key_pem)
-    )
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    """Where a resource should be made."""
-
-
-def with_a_key(*_: Any) -> dict[str, Any]:
-    return {"url": "https://localhost", "key": pulumi.Output.secret(ANY_KEY)}
-
-
 PROD = "prod"
+# As `base64 server.key` prints it.
+LINES = textwrap.fill(base64.b64encode((ANY_KEY * 3).encode()).decode(), 76)
 BAD: dict[str, Bad] = {
     "registry with an admin user": Bad(
         "registry-without-admin-user", "admin user is on", REGISTRY, put(admin_user_enabled=True)
@@ -204,6 +104,12 @@ BAD: dict[str, Bad] = {
                 {"name": "KEY", "value": base64.b64encode(ANY_KEY.encode()).decode()}
             ],
         ),
+    ),
+    "key in a command, in lines of base64": Bad(
+        "no-key-in-the-open",
+        "private key in containers[0].command[2]",
+        GROUP,
+        container(0, command=["sh", "-c", f"echo {LINES} | base64 -d > key; serve"]),
     ),
     "key in a command": Bad(
         "no-key-in-the-open",
@@ -259,6 +165,50 @@ BAD: dict[str, Bad] = {
         address(auto_generated_domain_name_label_scope="TenantReuse"),
     ),
     "no name": Bad("dns-name-in-certificate", "no DNS name", GROUP, address(dns_name_label=None)),
+    "images of another registry": Bad(
+        "registry-is-the-stacks",
+        "pulls from other.azurecr.io",
+        GROUP,
+        other_registry,
+    ),
+    "anybody is mallory": Bad(
+        "nginx-insists",
+        "lets in more than the certificates that it names",
+        GROUP,
+        in_nginx(
+            '$client_name {\n        default "";', '$client_name {\n        default "mallory";'
+        ),
+    ),
+    "another port that asks for nothing": Bad(
+        "nginx-insists",
+        "does not insist on a client certificate",
+        GROUP,
+        in_nginx(
+            "    server {",
+            "    server { listen 444 ssl;\n        ssl_verify_client off;\n    }\n    server {",
+        ),
+    ),
+    "a leaf for anything at all": Bad(
+        "leaf-for-one-purpose",
+        "good for any_extended",
+        LEAF,
+        put(allowed_uses=["digital_signature", "any_extended"]),
+    ),
+    "clients that may be servers": Bad(
+        "leaf-for-one-purpose",
+        "good for server_auth, and a client's",
+        LEAF,
+        put(allowed_uses=["digital_signature", "server_auth"]),
+    ),
+    "volume over /etc": Bad(
+        "volume-beside-etc-nginx",
+        "hides what is in /etc/nginx",
+        GROUP,
+        container(1, volume_mounts=[{"name": "nginx-sidecar", "mountPath": "/etc/"}]),
+    ),
+    "the CA's key without protection": Bad(
+        "signing-key-protected", "deleted by a slip", KEY, unprotected_ca, environment=PROD
+    ),
     "no liveness probe": Bad(
         "probes-everywhere", "no livenessProbe", GROUP, container(0, liveness_probe=None)
     ),

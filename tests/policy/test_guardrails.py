@@ -11,7 +11,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown
 
 from policy.guardrails import GUARDRAILS
 from policy.guardrails.rule import UNKNOWN, Resource, ResourceGuardrail, StackGuardrail, known
-from tests.policy.bad_programs import ANY_KEY
+from tests.policy.edits import ANY_KEY
 
 RULES = {rule.name: rule for rule in GUARDRAILS}
 ACR = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/r"
@@ -235,21 +235,30 @@ def test_a_key_may_be_a_secrets_value_and_nothing_else_of_it() -> None:
     assert findings("keyvault:Vault", properties={"value": ANY_KEY})
 
 
-def test_the_logs_of_a_group_do_not_stand_for_those_of_a_vault() -> None:
+def logs_of(uri: object, **others: Any) -> Resource:
+    sends = {"resourceUri": uri, "workspaceId": "w", "logs": [{"enabled": True}], **others}
+    return Resource("azure-native:monitor:DiagnosticSetting", "it", sends)
+
+
+def test_the_logs_of_one_do_not_stand_for_those_of_another() -> None:
     rule = RULES["logs-are-kept"]
     assert isinstance(rule, StackGuardrail)
-    group_, vault, setting = (
-        Resource(f"azure-native:{type_}", "it", props)
-        for type_, props in (
-            ("containerinstance:ContainerGroup", {}),
-            ("keyvault:Vault", {}),
-            ("monitor:DiagnosticSetting", {"resourceUri": "x", "workspaceId": "w"}),
-        )
-    )
+    group_ = Resource("azure-native:containerinstance:ContainerGroup", "it", {})
+    vault = Resource("azure-native:keyvault:Vault", "it", {})
+    of_group, of_vault = logs_of("/x/containerGroups/g"), logs_of("/x/vaults/v")
 
-    assert rule.findings([group_, vault, setting, setting]) == []
-    assert rule.findings([group_, vault, setting])
-    assert rule.findings([vault])
+    assert rule.findings([group_, vault, of_group, of_vault]) == []
+    assert rule.findings([group_, logs_of(UNKNOWN)]) == []
+    (finding,) = rule.findings([group_, vault, of_group, of_group])
+    assert finding.startswith("the key vault's logs go nowhere. ")
+    for nothing in (
+        logs_of("/x/other/g"),
+        logs_of("/x/containerGroups/g", workspaceId=None),
+        logs_of("/x/containerGroups/g", logs=[]),
+        logs_of("/x/containerGroups/g", logs=[{"enabled": False}]),
+    ):
+        (finding,) = rule.findings([group_, nothing])
+        assert finding.startswith("the container group's logs go nowhere. ")
 
 
 def test_protection_and_places_are_asked_for() -> None:

@@ -58,6 +58,20 @@ def test_an_answer_without_predictions_is_said_to_be_one(
             model.predict(INSTANCES)
 
 
+def test_an_answer_that_cannot_be_unpacked_is_said_to_be_one(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    garbled = answer(200, {}).replace(b"Content-Type", b"Content-Encoding: gzip\r\nContent-Type")
+    (tmp_path / "copy").mkdir()
+    with witnessed(endpoint, tmp_path / "copy") as witness:
+        witness.model.answer = garbled
+        with (
+            ModelClient(bundle(tmp_path / "b", witness.endpoint)) as model,
+            pytest.raises(UnexpectedAnswerError, match="decompressing"),
+        ):
+            model.predict(INSTANCES)
+
+
 @pytest.mark.parametrize("call", ["status", "metadata"])
 def test_a_description_that_is_none_is_said_to_be_one(
     endpoint: Endpoint, tmp_path: Path, call: str

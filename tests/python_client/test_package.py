@@ -25,3 +25,4 @@ def test_the_wheel_has_the_code_its_types_and_what_it_needs(tmp_path: Path) -> N
     needed = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]["dependencies"]
     assert all(f"Requires-Dist: {requirement}" in metadata for requirement in needed)
     assert "License-Expression: MIT" in metadata
+    assert any(name.endswith("/licenses/LICENSE") for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import shutil
 import threading
@@ -116,6 +117,18 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
             (b / "endpoint.json").read_text().replace("https:", "http:")
         ),
         "endpoint.json: url does not begin with https://",
+    ),
+    "no URL": (
+        lambda b: (b / "endpoint.json").write_text(
+            (b / "endpoint.json").read_text().replace("localhost:", "localhost:x")
+        ),
+        "endpoint.json: url is 'https://localhost:x",
+    ),
+    "no host": (
+        lambda b: (b / "endpoint.json").write_text(
+            json.dumps({**json.loads((b / "endpoint.json").read_text()), "url": "https://"})
+        ),
+        "endpoint.json: url is 'https://', which is no URL",
     ),
     "a key with a passphrase": (
         lambda b: (b / "client.key").write_bytes(with_passphrase((b / "client.key").read_bytes())),

@@ -99,7 +99,7 @@ def test_a_first_deployment(tmp_path: Path) -> None:
         ),
         pytest.param(
             {"tls": "none"},
-            ["Anybody may call", "`endpoint-group` is replaced"],
+            ["Anybody may call", "The address changes", "`endpoint-group` is replaced"],
             "anybody may call",
             id="TLS taken away",
         ),

@@ -81,7 +81,7 @@ class AsyncModelClient:
             answer = await lease.connections.request(
                 request.method, url, content=request.content, headers=request.headers
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _requests.failure(lease.bundle, error) from error
         finally:
             await _close(self._current.give(lease))

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 from cryptography import x509
 
 from mtls_model_client._errors import BundleError
@@ -159,6 +160,12 @@ def _https(told: dict[str, Any], key: str) -> str:
     value = _text(told, key)
     if not value.startswith("https://"):
         raise BundleError(f"endpoint.json: {key} does not begin with https://")
+    try:
+        host = httpx.URL(value).host
+    except httpx.InvalidURL:
+        host = ""
+    if not host:
+        raise BundleError(f"endpoint.json: {key} is {value!r}, which is no URL")
     return value
 
 

@@ -95,7 +95,7 @@ class ModelClient:
             answer = lease.connections.request(
                 request.method, url, content=request.content, headers=request.headers
             )
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise _requests.failure(lease.bundle, error) from error
         finally:
             _close(self._current.give(lease))

@@ -143,7 +143,7 @@ def _for_now(answer: httpx.Response, words: str) -> RetriedError:
     return error
 
 
-def failure(bundle: Bundle, error: httpx.TransportError) -> ModelClientError:
+def failure(bundle: Bundle, error: httpx.RequestError) -> ModelClientError:
     """What kept an answer from coming."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
