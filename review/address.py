@@ -1,55 +1,157 @@
-"""Whether clients can go on to call as they do: the address before and after the change.
+"""Where clients find the endpoint today and then, and whether those who go on as before find it.
 
-Before is what the last deployment told its clients; after follows from the stack file, as far as a
-preview can know it.
+Today's address is the stack's output `endpoint`. The new one is made from the stack file, as
+outputs.py makes it: in a preview the engine does not tell the stack's new outputs.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from review import sidecar
 from review.steps import Preview
-from review.text import code
+from review.text import code, joined
 
-_PORTS = {"mtls": ("endpointPort", 443, "https", 443), "none": ("modelPort", 8501, "http", 80)}
+_FQDN = re.compile(r".+-(?P<suffix>[a-z0-9]{6})\.(?P<region>[^.]+)\.azurecontainer\.io")
+_NEW_SUFFIX = "??????"
+"""Random, so it is known only afterwards."""
 
 
-def changes(preview: Preview) -> Iterator[str]:
-    """What clients have to be told, a sentence each."""
-    before = preview.outputs.get("endpoint")
-    if not isinstance(before, Mapping) or not before.get("predictUrl"):
-        return
-    old, new = str(before["predictUrl"]), _predict_url(preview, before)
-    if new is None:
+@dataclass(frozen=True)
+class Address:
+    """What a client has to be told, and the names by which the endpoint can be called."""
+
+    url: str
+    model: str
+    names: tuple[str, ...]
+    fqdn: str
+
+    @property
+    def predict_url(self) -> str:
+        return f"{self.url}/v1/models/{self.model}:predict"
+
+    @property
+    def host(self) -> str:
+        return self.url.partition("://")[2].partition(":")[0]
+
+    def answers(self, other: Address) -> bool:
+        """Whether who calls the other address gets there at this one."""
+        same = self.url.replace(self.host, "", 1) == other.url.replace(other.host, "", 1)
+        return same and self.model == other.model and other.host in self.names
+
+
+@dataclass(frozen=True)
+class Move:
+    """Both addresses, each None where there is none or it is not known."""
+
+    before: Address | None
+    after: Address | None
+
+    @property
+    def is_known(self) -> bool:
+        return self.before is None or self.after is not None
+
+    @property
+    def breaks(self) -> bool:
+        """Whether the address that every client was given stops working."""
+        if not self.before or not self.after:
+            return False
+        return not self.after.answers(self.before)
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Names that lead nowhere any more, besides the one in the address that breaks."""
+        if not self.before or not self.after:
+            return ()
+        said = self.before.host if self.breaks else None
+        return tuple(n for n in self.before.names if n not in self.after.names and n != said)
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        if not self.before or not self.after:
+            return ()
+        said = self.after.host if self.breaks else None
+        return tuple(n for n in self.after.names if n not in self.before.names and n != said)
+
+    @property
+    def takes_nothing(self) -> bool:
+        return self.is_known and not self.breaks and not self.removed
+
+
+def of(preview: Preview) -> Move:
+    """The endpoint's address in the last deployment and in the one that is planned."""
+    endpoint = preview.outputs.get("endpoint")
+    before = _before(preview, endpoint) if isinstance(endpoint, Mapping) else None
+    return Move(before, _after(preview, before) if before else None)
+
+
+def findings(move: Move) -> Iterator[str]:
+    """What clients have to be told before they are cut off."""
+    if move.breaks and move.before and move.after:
         yield (
-            f"The endpoint gets another name: {code(old)} leads nowhere any more, and every client "
-            "has to be given the new address."
+            f"Every client has to be given the new address: {code(move.before.predict_url)} "
+            f"becomes {code(move.after.predict_url)}."
         )
-    elif new != old:
+    if move.removed:
+        cname = (
+            " A DNS record that points to it has to be changed."
+            if move.before and move.before.fqdn in move.removed
+            else ""
+        )
         yield (
-            f"The address changes: {code(old)} becomes {code(new)}, and every client has to be "
-            "given it."
+            f"{joined([code(name) for name in move.removed])} no longer "
+            f"{'leads' if len(move.removed) == 1 else 'lead'} to the endpoint: clients that call "
+            f"it by that name cannot any more.{cname}"
         )
 
 
-def _predict_url(preview: Preview, before: Mapping[str, Any]) -> str | None:
-    """None where the name is known only afterwards."""
-    tls = str(preview.setting("tls") or "mtls")
-    key, usual, scheme, unspoken = _PORTS.get(tls, _PORTS["mtls"])
-    port, model = preview.setting(key) or usual, preview.setting("modelName")
-    names = preview.setting("serverNames")
-    name = names[0] if isinstance(names, list) and names else _fqdn(preview, str(before["fqdn"]))
-    if name is None:
+def notes(move: Move) -> Iterator[str]:
+    """What nobody has to act upon."""
+    if not move.is_known:
+        yield "Whether the address changes is not known: the preview does not tell the stack file."
+    if move.added:
+        leads = "leads" if len(move.added) == 1 else "lead"
+        yield f"{joined([code(name) for name in move.added])} {leads} to the endpoint, too."
+    if move.before and move.after and not move.breaks and move.before.url != move.after.url:
+        yield (
+            f"The address in the outputs becomes {code(move.after.predict_url)}; "
+            f"{code(move.before.predict_url)} goes on working."
+        )
+
+
+def _before(preview: Preview, endpoint: Mapping[str, Any]) -> Address | None:
+    url, model, fqdn, name = (endpoint.get(k) for k in ("url", "modelName", "fqdn", "serverName"))
+    if not all(isinstance(value, str) for value in (url, model, fqdn, name)):
         return None
-    shown = "" if int(port) == unspoken else f":{port}"
-    return f"{scheme}://{name}{shown}/v1/models/{model}:predict"
+    running = sidecar.running(preview)
+    names = running.server_names if running else tuple(dict.fromkeys([str(name), str(fqdn)]))
+    return Address(str(url), str(model), names, str(fqdn))
 
 
-def _fqdn(preview: Preview, old: str) -> str | None:
-    """Azure's name for it: the label, six characters that stay, the region."""
-    label, _, rest = old.partition(".")
-    region = str(preview.setting("azure-native:location") or "").replace(" ", "").lower()
-    stays = label[:-7] == preview.setting("dnsLabel") and rest.partition(".")[0] == region
-    suffix = preview.by_name.get("dns-label-suffix")
-    return old if stays and (suffix is None or suffix.op not in ("replace", "delete")) else None
+def _after(preview: Preview, before: Address) -> Address | None:
+    model, own, fqdn = preview.text("modelName"), preview.setting("serverNames"), None
+    if preview.text("dnsLabel"):
+        fqdn = _fqdn(preview, before)
+    mtls = preview.text("tls") != "none"
+    port = preview.setting("endpointPort" if mtls else "modelPort")
+    if not model or not isinstance(own, list) or not isinstance(port, int) or fqdn is None:
+        return None
+    names = (*map(str, own), fqdn)
+    scheme, default_port = ("https", 443) if mtls else ("http", 80)
+    host_port = "" if port == default_port else f":{port}"
+    return Address(f"{scheme}://{names[0]}{host_port}", model, names, fqdn)
+
+
+def _fqdn(preview: Preview, before: Address) -> str | None:
+    was = _FQDN.fullmatch(before.fqdn)
+    if was is None:
+        return None
+    step = preview.by_name.get("dns-label-suffix")
+    is_new = step is not None and step.op in ("create", "replace")
+    location = preview.text("azure-native:location")
+    region = location.replace(" ", "").lower() if location else was["region"]
+    suffix = _NEW_SUFFIX if is_new else was["suffix"]
+    return f"{preview.text('dnsLabel')}-{suffix}.{region}.azurecontainer.io"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from review import address, limits
+from review import address
 from review.access import Access
+from review.address import Move
 from review.cost import GROUP, REGISTRY, VAULT, WORKSPACE
+from review.limits import Limits
 from review.steps import Preview, Step
-from review.text import code, plain
+from review.text import code, joined, plain
 
 WARN_DAYS = 30
 """As in settings/certificates.py: what `certificates.expiry.warnDays` is if it is left out."""
@@ -24,13 +26,13 @@ _HOLDS = {
 _ENDS = ("delete", "replace")
 
 
-def of(preview: Preview, access: Access, now: datetime) -> list[str]:
+def of(preview: Preview, access: Access, move: Move, limits: Limits, now: datetime) -> list[str]:
     """One sentence of Markdown each, the worst first."""
     return [
         *_of_the_engine(preview),
         *_of_access(access),
-        *address.changes(preview),
-        *(f"{code(c.client)}: {c.words}." for c in limits.changes(preview) if c.narrower),
+        *address.findings(move),
+        *_of_limits(limits),
         *(sentence for step in preview.resources for sentence in _of_a_step(step)),
         *_of_certificates(preview, access, now),
         *_of_policies(preview),
@@ -63,6 +65,14 @@ def _of_access(access: Access) -> Iterator[str]:
             "stack's own. Whether it is still trusted cannot be seen here; look for it in "
             "`certificates.authority` and `certificates.alsoTrust`."
         )
+
+
+def _of_limits(limits: Limits) -> Iterator[str]:
+    for change in limits.narrower:
+        yield f"{code(change.client)} {joined(list(change.less))}."
+    if limits.body and limits.has_smaller_bodies:
+        so_far, then = limits.body
+        yield f"Requests of more than {then} MB are refused ({so_far} MB so far)."
 
 
 def _of_a_step(step: Step) -> Iterator[str]:

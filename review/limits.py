@@ -1,138 +1,141 @@
-"""What each client may do before and after: paths, requests in a second, connections.
+"""Which clients may ask for less than today, or for more: paths, rates, connections, body sizes.
 
-Before is read from the nginx.conf that is deployed (what the sidecar's component told), after from
-the stack file. A client that comes or goes is for access.py to tell.
+Today's limits are those of the running sidecar's configuration, tomorrow's those of the stack file.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from review import sidecar
+from review.access import Access
+from review.sidecar import Rights, Sidecar
 from review.steps import Preview
 from review.text import code, joined
 
-_SIDECAR = "mtls-model-endpoint:index:NginxSidecar"
-_AMOUNTS = {
-    "requests_per_second": "requests a second",
-    "burst": "requests at once",
-    "max_connections": "connections",
-}
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one client; None is no limit."""
-
-    paths: frozenset[str] | None = None
-    requests_per_second: int | None = None
-    burst: int | None = None
-    max_connections: int | None = None
+_NUMBERS = (
+    ("requests_per_second", "requests a second"),
+    ("burst", "requests in a burst"),
+    ("max_connections", "connections at once"),
+)
 
 
 @dataclass(frozen=True)
 class Change:
-    """Of what a client may do."""
+    """What becomes of one client's rights, each a part of a sentence that begins with its name."""
 
     client: str
-    words: str
-    narrower: bool
+    less: tuple[str, ...]
+    more: tuple[str, ...]
 
 
-def changes(preview: Preview) -> list[Change]:
-    """Narrower ones first."""
-    text = _deployed(preview)
-    if text is None or preview.setting("tls") == "none":
-        return []
-    before, after = parsed(text), _configured(preview)
-    found = [
-        change
-        for client in sorted(before.keys() & after.keys())
-        for change in _compared(client, before[client], after[client])
-    ]
-    return sorted(found, key=lambda change: not change.narrower)
+@dataclass(frozen=True)
+class Limits:
+    """What becomes of everybody's."""
+
+    changes: Sequence[Change] = ()
+    body: tuple[int, int] | None = None
+    """How many MB a request's body may have today and then, if that changes."""
+    is_known: bool = True
+
+    @property
+    def narrower(self) -> Sequence[Change]:
+        return [change for change in self.changes if change.less]
+
+    @property
+    def has_smaller_bodies(self) -> bool:
+        return self.body is not None and self.body[1] < self.body[0]
+
+    @property
+    def takes_nothing(self) -> bool:
+        """Whether every client may ask for all that it may ask for today."""
+        return self.is_known and not self.narrower and not self.has_smaller_bodies
 
 
-def parsed(text: str) -> dict[str, Limits]:
-    """Limits of all clients that an nginx.conf of this project lets in."""
-    listed = re.search(r"\$client_name \{(.*?)\n    \}", text, re.DOTALL)
-    names = re.findall(r'" "([^"]+)";', listed[1]) if listed else []
-    found = {name: Limits() for name in names}
-    for name, path in re.findall(r'^\s*"([^" ]+) (/[^"]*)" yes;', text, re.MULTILINE):
-        if name in found:
-            known = found[name].paths or frozenset()
-            found[name] = replace(found[name], paths=known | {path})
-    for number, name in re.findall(r'\$is_client_(\d+) \{\s+default "";\s+"([^"]+)" yes;', text):
-        if name in found:
-            found[name] = replace(
-                found[name],
-                requests_per_second=_int(rf"requests_of_client_{number}:\w+ rate=(\d+)r/s", text),
-                burst=_int(rf"zone=requests_of_client_{number} burst=(\d+)", text),
-                max_connections=_int(rf"limit_conn connections_of_client_{number} (\d+);", text),
-            )
-    return found
+def of(preview: Preview, access: Access) -> Limits:
+    """What changes for clients that can call today, those that lose it for good left out."""
+    endpoint = preview.outputs.get("endpoint")
+    if not isinstance(endpoint, Mapping) or endpoint.get("auth") != "mtls" or access.is_open:
+        return Limits()
+    before, planned = sidecar.running(preview), _planned(preview.setting("clients"))
+    if before is None or planned is None:
+        return Limits(is_known=False)
+    was, becomes = str(endpoint.get("modelName")), preview.text("modelName") or ""
+    changes = []
+    for client in access.clients:
+        if client.accepted and client.name in planned:
+            rights = _renamed(before.rights.get(client.name, Rights()), was, becomes)
+            less, more = _compared(rights, planned[client.name])
+            if less or more:
+                changes.append(Change(client.name, less, more))
+    return Limits(changes, _body(before, preview.setting("maxRequestBodyInMB")))
 
 
-def _int(pattern: str, text: str) -> int | None:
-    found = re.search(pattern, text)
-    return int(found[1]) if found else None
+def _planned(clients: Any) -> Mapping[str, Rights] | None:
+    """None where the stack file's list is not shown, as when it is a secret."""
+    if not isinstance(clients, list) or not all(isinstance(c, Mapping) for c in clients):
+        return None
+    return {str(client.get("name")): _rights(client) for client in clients}
 
 
-def _deployed(preview: Preview) -> str | None:
-    for step in preview.steps:
-        if step.type == _SIDECAR and step.old:
-            told = step.old.outputs.get("configuration")
-            return told if isinstance(told, str) else None
-    return None
-
-
-def _configured(preview: Preview) -> dict[str, Limits]:
-    clients = preview.setting("clients")
-    found = {}
-    for client in clients if isinstance(clients, list) else ():
-        if isinstance(client, Mapping) and isinstance(client.get("name"), str):
-            found[client["name"]] = _of(client)
-    return found
-
-
-def _of(client: Mapping[str, Any]) -> Limits:
+def _rights(client: Mapping[str, Any]) -> Rights:
     paths, rate = client.get("paths"), client.get("requestsPerSecond")
-    return Limits(
-        paths=frozenset(paths) if isinstance(paths, list) else None,
+    return Rights(
+        paths=frozenset(map(str, paths)) if isinstance(paths, list) else None,
         requests_per_second=rate,
         burst=client.get("burst") or rate,
         max_connections=client.get("maxConnections"),
     )
 
 
-def _compared(client: str, before: Limits, after: Limits) -> Iterator[Change]:
-    if before.paths != after.paths:
-        yield from _of_paths(client, before.paths, after.paths)
-    for key, words in _AMOUNTS.items():
-        old, new = getattr(before, key), getattr(after, key)
+def _renamed(rights: Rights, was: str, becomes: str) -> Rights:
+    """The model's new name is in every path; that the address changes is said elsewhere."""
+    if rights.paths is None or was == becomes:
+        return rights
+    model = re.compile(rf"^/v1/models/{re.escape(was)}(?=[/:]|$)")
+    paths = frozenset(model.sub(lambda _: f"/v1/models/{becomes}", path) for path in rights.paths)
+    return Rights(paths, rights.requests_per_second, rights.burst, rights.max_connections)
+
+
+def _compared(before: Rights, after: Rights) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    less, more = list(_lost(before.paths, after.paths)), list(_won(before.paths, after.paths))
+    for attribute, what in _NUMBERS:
+        old, new = getattr(before, attribute), getattr(after, attribute)
         if old == new:
             continue
-        narrower = new is not None and (old is None or new < old)
-        now = f"no limit on {words}" if new is None else f"at most {new} {words}"
-        then = "no limit" if old is None else str(old)
-        yield Change(client, f"{now} (before: {then})", narrower)
+        so_far = "not limited so far" if old is None else f"{old} so far"
+        if new is None:
+            more.append(f"is no longer limited in {what} ({so_far})")
+        elif old is None or new < old:
+            less.append(f"is limited to {new} {what} ({so_far})")
+        else:
+            more.append(f"may have {new} {what} ({so_far})")
+    return tuple(less), tuple(more)
 
 
-def _of_paths(
-    client: str, before: frozenset[str] | None, after: frozenset[str] | None
-) -> Iterator[Change]:
-    if after is None:
-        yield Change(client, "may ask for every path", narrower=False)
-    elif before is None:
-        yield Change(client, f"may ask for {_names(after)} only", narrower=True)
-    else:
-        if gone := before - after:
-            yield Change(client, f"may no longer ask for {_names(gone)}", narrower=True)
-        if new := after - before:
-            yield Change(client, f"may ask for {_names(new)}, too", narrower=False)
+def _lost(before: frozenset[str] | None, after: frozenset[str] | None) -> Iterator[str]:
+    if before is None and after is not None:
+        yield f"may no longer ask for anything but {_list(after)}"
+    elif before is not None and after is not None and before - after:
+        yield f"may no longer ask for {_list(before - after)}"
 
 
-def _names(paths: frozenset[str]) -> str:
+def _won(before: frozenset[str] | None, after: frozenset[str] | None) -> Iterator[str]:
+    if before is not None and after is None:
+        yield "may ask for every path"
+    elif before is not None and after is not None and after - before:
+        yield f"may ask for {_list(after - before)}, too"
+
+
+def _list(paths: frozenset[str]) -> str:
     return joined([code(path) for path in sorted(paths)])
+
+
+def _body(before: Sidecar, after: Any) -> tuple[int, int] | None:
+    old = before.max_body_in_mb
+    if old is None or not isinstance(after, int) or old == after:
+        return None
+    return old, after

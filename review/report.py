@@ -8,8 +8,10 @@ from datetime import datetime
 
 from review import address, cost, findings, limits, readers
 from review.access import Access, Certificate, Client
+from review.address import Move
 from review.cost import GROUP, Cost, Price
 from review.findings import paths
+from review.limits import Limits
 from review.steps import Preview, Step
 from review.text import code, counted, joined, plain, without_keys
 
@@ -35,6 +37,8 @@ class Review:
 
     preview: Preview
     access: Access
+    move: Move
+    limits: Limits
     cost: Cost
     findings: Sequence[str]
     base: str | None = None
@@ -42,8 +46,10 @@ class Review:
 
     @classmethod
     def of(cls, preview: Preview, now: datetime, base: str | None = None) -> Review:
-        access = Access(preview, now)
-        return cls(preview, access, cost.of(preview), findings.of(preview, access, now), base)
+        access, move = Access(preview, now), address.of(preview)
+        limited = limits.of(preview, access)
+        found = findings.of(preview, access, move, limited, now)
+        return cls(preview, access, move, limited, cost.of(preview), found, base)
 
     @property
     def changed(self) -> list[Step]:
@@ -61,8 +67,7 @@ def markdown(review: Review) -> str:
         *_base(review),
         *_findings(review),
         *_resources(review),
-        *_access(review.access),
-        *_limits(review.preview),
+        *_access(review),
         *_readers(review.preview),
         *_certificates(review.access),
         *_policies(review.preview),
@@ -76,7 +81,7 @@ def markdown(review: Review) -> str:
 
 def summary(review: Review) -> str:
     """One line: what happens, who is affected, what it costs."""
-    steps, access = review.changed, review.access
+    steps = review.changed
     head = counted(len(review.findings), "finding") if review.findings else "No findings"
     if review.preview.refused:
         return f"{head}: the engine refuses this, so what it would do is known only in part."
@@ -94,22 +99,41 @@ def summary(review: Review) -> str:
         for op, word in _OPERATIONS.items()
         if any(step.op == op for step in steps)
     )
-    who = "every client needs the new address" if [*address.changes(review.preview)] else ""
-    who = ", ".join(words for words in (_who(access), who) if words)
-    return f"{head}: {effect}; {who}; {_difference(review.cost)} ({counts})."
+    return f"{head}: {effect}; {_who(review)}; {_difference(review.cost)} ({counts})."
 
 
-def _who(access: Access) -> str:
-    if access.opens:
-        return "anybody may call"
+def _who(review: Review) -> str:
+    """Nobody loses access only if nobody is refused what he is given today, at the old address."""
+    access, move, limited = review.access, review.move, review.limits
+    words = ["anybody may call"] if access.opens else []
     gains = [code(client.name) for client in access.clients if client.gains]
     loses = [code(client.name) for client in access.clients if client.loses]
-    words = []
-    if loses:
-        words.append(f"{joined(loses)} {'loses' if len(loses) == 1 else 'lose'} access")
-    if gains:
-        words.append(f"{joined(gains)} {'gains' if len(gains) == 1 else 'gain'} access")
-    return ", ".join(words if loses else [*words, "nobody loses access"])
+    less = [code(change.client) for change in limited.narrower]
+    if not access.opens:
+        if loses:
+            words.append(f"{joined(loses)} {'loses' if len(loses) == 1 else 'lose'} access")
+        if gains:
+            words.append(f"{joined(gains)} {'gains' if len(gains) == 1 else 'gain'} access")
+    takes = []
+    if move.breaks:
+        takes.append("every client needs the new address")
+    if move.removed:
+        names = joined([code(name) for name in move.removed])
+        takes.append(f"{names} no longer {'leads' if len(move.removed) == 1 else 'lead'} there")
+    if less:
+        takes.append(f"{joined(less)} may ask for less")
+    if limited.has_smaller_bodies:
+        takes.append("large requests are refused")
+    if not takes and not loses and not access.opens:
+        takes.append(_nobody(review))
+    return ", ".join([*words, *takes])
+
+
+def _nobody(review: Review) -> str:
+    if review.access.may_lose_own_ca:
+        return "who loses access cannot be seen"
+    known = review.move.takes_nothing and review.limits.takes_nothing
+    return "nobody loses access" if known else "no client's certificate is refused"
 
 
 def _base(review: Review) -> Iterable[str]:
@@ -157,30 +181,32 @@ def _effect(step: Step) -> str:
     return ": ".join(part for part in (effect, because) if part)
 
 
-def _access(access: Access) -> Iterable[str]:
+def _access(review: Review) -> Iterable[str]:
+    access, limited = review.access, review.limits
     yield "### Who may call"
+    yield from address.findings(review.move)
+    yield from address.notes(review.move)
     if access.is_open:
         yield "Anybody: with `tls: none` the endpoint takes plain HTTP and asks for no certificate."
         return
+    rights = {change.client: change for change in limited.changes}
     rows = [
-        f"| {code(client.name)} | {_change(client)} | {_when(client)} |"
+        f"| {code(client.name)} | {_change(client, rights.get(client.name))} "
+        f"| {_when(client, client.name in rights)} |"
         for client in access.clients
-        if client.changes
+        if client.changes or client.name in rights
     ]
-    yield _table("| client | change | from when |", rows) if rows else "No change."
-    same = [code(client.name) for client in access.clients if not client.changes]
+    yield _table("| client | change | from when |", rows) if rows else "No client's rights change."
+    same = [code(c.name) for c in access.clients if not c.changes and c.name not in rights]
     if same:
         yield f"As before: {_names(same)}."
-
-
-def _limits(preview: Preview) -> Iterable[str]:
-    if changed := limits.changes(preview):
-        yield "### What a client may do"
-        rows = [
-            f"| {code(c.client)} | {'**less**' if c.narrower else 'more'} | {c.words} |"
-            for c in changed
-        ]
-        yield _table("| client | it may do | namely |", rows)
+    if limited.body:
+        yield "Requests may have bodies of {1} MB ({0} MB so far).".format(*limited.body)
+    if not limited.is_known:
+        yield (
+            "What each client may ask for today, or will, is not in this preview, so whether it "
+            "becomes less is not known; `--show-sames` lists what does not change."
+        )
 
 
 def _readers(preview: Preview) -> Iterable[str]:
@@ -193,9 +219,10 @@ def _readers(preview: Preview) -> Iterable[str]:
         yield _table("| object id | access | to the bundle of |", rows)
 
 
-def _change(client: Client) -> str:
+def _change(client: Client, rights: limits.Change | None) -> str:
+    limited = [*(f"**{less}**" for less in rights.less), *rights.more] if rights else []
     if client.loses:
-        return "**loses access**"
+        return "; ".join(["**loses access**", *limited])
     if client.gains:
         return "gains access"
     words = []
@@ -206,7 +233,7 @@ def _change(client: Client) -> str:
         words.append(f"{refused} refused; keeps access with what was handed out later")
     elif client.kept:
         words.append("what it holds stays accepted")
-    return "; ".join(words)
+    return "; ".join([*words, *limited])
 
 
 def _generations(issued: Sequence[Certificate]) -> str:
@@ -218,8 +245,10 @@ def _of(generation: int | None) -> str:
     return f"generation {generation}" if generation else "a certificate"
 
 
-def _when(client: Client) -> str:
+def _when(client: Client, is_limited_anew: bool) -> str:
     words = []
+    if is_limited_anew and not client.changes:
+        words.append("when `up` has restarted the containers")
     if client.loses or client.refused:
         words.append("refused when `up` has restarted the containers")
     if client.issued:

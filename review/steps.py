@@ -131,9 +131,13 @@ class Preview:
                 return step.old.outputs
         return {}
 
+    def text(self, key: str) -> str | None:
+        """A value of the stack file as it is written there: a name may look like a number."""
+        return self.config.get(key if ":" in key else f"{PROJECT_NAME}:{key}")
+
     def setting(self, key: str) -> Any:
         """A value of the stack file; those that are more than a word are JSON."""
-        text = self.config.get(key if ":" in key else f"{PROJECT_NAME}:{key}")
+        text = self.text(key)
         try:
             return json.loads(text) if isinstance(text, str) else text
         except ValueError:
