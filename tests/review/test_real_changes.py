@@ -200,7 +200,8 @@ def test_a_change_of_what_a_client_may_ask_for(
     findings: list[str],
     said: str,
 ) -> None:
-    deployed(deployed_dev, config={"clients": [before, SMOKE]})
+    if before != ALICE:
+        deployed(deployed_dev, config={"clients": [before, SMOKE]})
     review = reviewed(deployed_dev, config={"clients": [after, SMOKE]})
 
     assert review.findings == findings
@@ -230,9 +231,18 @@ def test_smaller_requests_are_a_finding(deployed_dev: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "old", "new"),
     [
-        pytest.param({}, {"modelName": "other"}, "", "/v1/models/other:predict", id="modelName"),
-        pytest.param({}, {"endpointPort": 8443}, "", ":8443/v1/", id="endpointPort"),
-        pytest.param({}, {"dnsLabel": "demo-two"}, "demo-dev-", "demo-two-", id="dnsLabel"),
+        pytest.param(
+            {},
+            {
+                "modelName": "other",
+                "endpointPort": 8443,
+                "dnsLabel": "demo-two",
+                "azure-native:location": "northeurope",
+            },
+            "https://demo-dev-",
+            ".northeurope.azurecontainer.io:8443/v1/models/other:predict",
+            id="label, region, port and model",
+        ),
         pytest.param(
             {"serverNames": ["a.example.com"]},
             {"serverNames": ["b.example.com"]},
@@ -241,13 +251,6 @@ def test_smaller_requests_are_a_finding(deployed_dev: Path) -> None:
             id="the first serverName",
         ),
         pytest.param({}, {"tls": "none"}, "https://", ":8501/v1/", id="tls"),
-        pytest.param(
-            {},
-            {"azure-native:location": "northeurope"},
-            ".westeurope.",
-            ".northeurope.",
-            id="region",
-        ),
         pytest.param({"tls": "none"}, {}, ":8501/v1/", "https://", id="tls for the first time"),
     ],
 )
