@@ -24,7 +24,7 @@ class Identities:
     """All certificates of an endpoint."""
 
     trust_bundle_pem: pulumi.Output[str]
-    """The CA certificates that clients and the endpoint believe."""
+    """The CA certificates that clients and the endpoint trust."""
     server: pki.ServerCertificate
     server_certificate_pem: pulumi.Output[str]
     """To be served: not before clients whose clock is behind take it."""

@@ -3,7 +3,7 @@
 Owns keys and certificates. Does not decide who is let in: the sidecar's allow-list does, from
 the certificates made here. Private keys are secret from the line that makes them and exist in
 the encrypted stack state only; the CA's key goes nowhere else, the clients' keys only into the
-secret output `clientCertificates`.
+secret output `clientCertificates` and, of clients with readers, into the key vault.
 
 The profile (`CA:TRUE`, key usage, exactly one extended key usage in a leaf, key identifiers in
 all of them) is what RFC 5280 asks for and pkilint checks.

@@ -296,14 +296,19 @@ def require_free_port(port: int, key: str = "") -> None:
         except PermissionError:
             raise Refused(
                 f"{key or 'port'}: {port} may not be bound by this user; it takes a port from "
-                f"1024 up. Type: pulumi config set {key or 'endpointPort'} {_free_port()}"
+                f"1024 up. Put `{_key(key)}: {_free_port()}` into the stack file"
             ) from None
         except OSError:
             raise Refused(
                 f"{key or 'port'}: {port} is taken on this machine (`ss -ltnp` shows by whom); it "
-                f"takes a port that is free. Type: pulumi config set {key or 'endpointPort'} "
-                f"{_free_port()}, or stop the other program"
+                f"takes a port that is free. Put `{_key(key)}: {_free_port()}` into the stack "
+                "file, or stop the other program"
             ) from None
+
+
+def _key(key: str) -> str:
+    """As it stands in the stack file; `pulumi config set` would want to log in somewhere."""
+    return f"mtls-model-endpoint:{key or 'endpointPort'}"
 
 
 def _free_port() -> int:

@@ -108,10 +108,11 @@ class LocalStack:
         if self.config.get("tls") != "none":
             keys += ["endpointPort", "healthPort"]
         for key in keys:
-            port = self.config[key]
-            # Whether it is a port at all is for settings/ to say.
-            if isinstance(port, int) and 0 < port < 65536:
-                require_free_port(port, key)
+            # `pulumi config set` writes numbers as text. Whether it is a port at all is for
+            # settings/ to say.
+            port = str(self.config[key])
+            if re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536:
+                require_free_port(int(port), key)
 
 
 @contextmanager

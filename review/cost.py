@@ -50,12 +50,14 @@ class Cost:
     """A stack before and after."""
 
     lines: tuple[Line, ...]
-    unknown_in: tuple[str, ...]
-    """Resources whose price is unknown before or after."""
 
     def known(self, side: str) -> float:
         prices = (getattr(line, side) for line in self.lines)
         return sum(price.amount or 0.0 for price in prices)
+
+    def is_unknown(self, side: str) -> bool:
+        """Whether `known` leaves something out."""
+        return any(getattr(line, side).amount is None for line in self.lines)
 
     @property
     def difference(self) -> float | None:
@@ -75,11 +77,7 @@ def of(preview: Preview, listed: Mapping[str, Any] | None = None) -> Cost:
     """Both sides of a preview, at the prices listed."""
     listed = prices() if listed is None else listed
     location = str(preview.setting("azure-native:location") or "")
-    lines = tuple(_lines(preview.resources, listed, location))
-    unknown = tuple(
-        line.resource for line in lines if None in (line.before.amount, line.after.amount)
-    )
-    return Cost(lines, unknown)
+    return Cost(tuple(_lines(preview.resources, listed, location)))
 
 
 def _lines(steps: Iterable[Step], listed: Mapping[str, Any], location: str) -> Iterable[Line]:

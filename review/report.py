@@ -317,8 +317,10 @@ def _cost(priced: Cost) -> Iterable[str]:
         f"| {plain(line.before.basis)}{_then(line.before, line.after)} |"
         for line in priced.lines
     ]
-    unknown = " and what is unknown" if priced.unknown_in else ""
-    before, after = (f"{priced.known(side):.2f}{unknown}" for side in ("before", "after"))
+    before, after = (
+        f"{priced.known(side):.2f}{' and what is unknown' if priced.is_unknown(side) else ''}"
+        for side in ("before", "after")
+    )
     total = f"| all | {before} | {after} | |"
     yield _table("| resource | before | after | from |", [*rows, total])
     sources = dict.fromkeys(

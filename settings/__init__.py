@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
+import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from settings.authority import SET_KEY
@@ -27,6 +28,7 @@ from settings.refusals import Rule, Section, refusal, sentence
 from settings.values import PORT, DnsName, Port, no_truth_value
 
 ROOT = Path(__file__).resolve().parent.parent
+STACK_FILES = ROOT
 
 
 class SettingsError(pulumi.RunError):
@@ -319,8 +321,15 @@ class StackSettings(Section):
 
 
 def _require_secret(key: str) -> None:
-    """A key that lies in the stack file in plain text is everybody's who can read the file."""
-    if not pulumi.runtime.config.is_config_secret(key):
+    """A key that lies in the stack file in plain text is everybody's who can read the file.
+
+    The engine only tells that there is a secret somewhere below `certificates`, and that may be
+    another value.
+    """
+    file = STACK_FILES / f"Pulumi.{pulumi.get_stack()}.yaml"
+    # As YAML, which may fold a text in the middle of these words.
+    is_readable = file.is_file() and "PRIVATE KEY-----" in str(yaml.safe_load(file.read_text()))
+    if is_readable or not pulumi.runtime.config.is_config_secret(key):
         raise SettingsError(
             f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  "
             "certificates.authority.privateKeyPem: a value in plain text is not allowed; it takes "

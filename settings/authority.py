@@ -61,6 +61,11 @@ class Anchor:
 
     @cached_property
     def chain(self) -> list[x509.Certificate]:
+        """Parsed, the one that signs first.
+
+        Raises:
+            UnfitError: if one of them cannot be read.
+        """
         from cryptography import x509  # noqa: PLC0415  only stacks with a CA of their own need it
 
         try:
@@ -73,6 +78,7 @@ class Anchor:
 
     @property
     def certificate(self) -> x509.Certificate:
+        """The one that signs."""
         return self.chain[0]
 
     @property
@@ -87,6 +93,7 @@ class Anchor:
 
     @property
     def common_name(self) -> str:
+        """The subject's; the whole subject where it has none."""
         from cryptography.x509.oid import NameOID  # noqa: PLC0415  as above
 
         subject = self.certificate.subject
@@ -100,6 +107,7 @@ class Anchor:
 
     @property
     def public_key_sha256(self) -> str:
+        """As `components.certificates.public_key_sha256` has it."""
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  as above
 
         public = self.certificate.public_key().public_bytes(
@@ -196,6 +204,7 @@ class Authority(Section):
 
     @property
     def anchor(self) -> Anchor:
+        """Its certificate and the chain above it."""
         return Anchor(self.certificate_pem)
 
     @model_validator(mode="after")

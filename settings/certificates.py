@@ -46,7 +46,7 @@ class OwnAuthorities(Section):
     """The stack's own CAs, counted like everybody's keys."""
 
     trusted: Annotated[tuple[Generation, ...] | None, Rule(GENERATIONS, "1", at="[0]")] = None
-    """All that clients and the endpoint believe; the first generation unless given."""
+    """All that clients and the endpoint trust; the first generation unless given."""
     issuing: Generation | None = None
     """The one that signs; can be left out where only one is trusted."""
 
@@ -128,6 +128,7 @@ class Certificates(Section):
         return given or max(1, self.validity(role) // 3)
 
     def validity(self, role: Role) -> int:
+        """Days for which a certificate of this role is valid."""
         days: int = getattr(self.validity_days, role)
         return days
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pulumi import automation
 from localcloud.home import Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import opened, plain, program
-from tests.conftest import shared_home
+from tests.conftest import free_ports, shared_home
 from tests.engine.engine import changing, failing_up, recorded, up
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
@@ -194,21 +195,27 @@ def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(
     assert "ResourceGroup" not in exported
 
 
-def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("key", "written"), [("endpointPort", int), ("modelPort", str)])
+def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(
+    tmp_path: Path, key: str, written: Callable[[int], int | str]
+) -> None:
     with socket.socket() as other, contextlib.ExitStack() as stack:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = other.getsockname()[1]
         local = stack.enter_context(
-            opened("local", home=shared_home(tmp_path), config={"endpointPort": taken})
+            opened(
+                "local", home=shared_home(tmp_path), config={**free_ports(), key: written(taken)}
+            )
         )
         with pytest.raises(Refused) as refused:
             local.up()
         exported = json.dumps(local.stack.export_stack().deployment)
 
     assert re.fullmatch(
-        rf"endpointPort: {taken} is taken on this machine \(`ss -ltnp` shows by whom\); it takes a "
-        r"port that is free. Type: pulumi config set endpointPort \d+, or stop the other program",
+        rf"{key}: {taken} is taken on this machine \(`ss -ltnp` shows by whom\); it takes a port "
+        rf"that is free. Put `mtls-model-endpoint:{key}: \d+` into the stack file, or stop the "
+        "other program",
         str(refused.value),
     )
     assert "azure-native:" not in exported

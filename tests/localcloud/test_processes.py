@@ -212,7 +212,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(group: Group) -> Non
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", ""])
-def test_a_taken_port_is_named_with_its_key_and_a_command_that_helps(address: str) -> None:
+def test_a_taken_port_is_named_with_its_key_and_a_line_that_helps(address: str) -> None:
     with socket.create_server((address, 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refused) as refused:
@@ -220,7 +220,7 @@ def test_a_taken_port_is_named_with_its_key_and_a_command_that_helps(address: st
 
     text = str(refused.value)
     assert text.startswith(f"endpointPort: {port} is taken on this machine (`ss -ltnp` shows by")
-    suggested = text.partition("Type: pulumi config set endpointPort ")[2].partition(",")[0]
+    suggested = text.partition("`mtls-model-endpoint:endpointPort: ")[2].partition("`")[0]
     require_free_port(int(suggested))
 
 

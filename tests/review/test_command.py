@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.home import PROJECT
 from review import source, steps
 from review.__main__ import main
 from review.source import Pack
@@ -301,6 +302,22 @@ def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said)
     monkeypatch.setenv("PATH", "/nonexistent")
 
     assert "pulumi is not on PATH" in refused(["--stack", "dev"], capsys)
+
+
+@pytest.mark.parametrize("written", ["prod", '"prod"', "'prod'", "prod  # for real"])
+def test_make_finds_the_policies_of_the_environment_however_yaml_writes_it(
+    tmp_path: Path, written: str
+) -> None:
+    stack_file = tmp_path / "Pulumi.shop.yaml"
+    stack_file.write_text(
+        "config:\n  # mtls-model-endpoint:environment: dev\n"
+        f"  mtls-model-endpoint:environment: {written}\n"
+    )
+    make = ["make", "--dry-run", "--file", str(PROJECT / "Makefile"), "review", "S=shop"]
+
+    shown = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    assert "--policy-pack-config 'policy/config/prod.json'" in shown
 
 
 def test_a_stack_without_a_file(capsys: Said) -> None:

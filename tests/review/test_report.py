@@ -211,6 +211,15 @@ def test_a_price_that_is_not_on_file_is_unknown_and_not_nothing() -> None:
     assert "unknown" in markdown(replace(review(document()), cost=priced))
 
 
+def test_what_is_not_there_yet_costs_nothing_and_nothing_of_it_is_unknown() -> None:
+    price = cost.Price(None, "not on file")
+    first = cost.Cost((cost.Line("endpoint-group", cost.NOTHING, price),))
+
+    said = markdown(replace(review(document()), cost=first))
+
+    assert "| all | 0.00 | 0.00 and what is unknown | |" in said
+
+
 def test_a_size_that_is_known_only_later_has_no_price() -> None:
     of = document()
     unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"

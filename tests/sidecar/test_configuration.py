@@ -55,6 +55,18 @@ def test_nginx_accepts_a_stack_without_clients_and_with_many_and_long_names(
         assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.parametrize("word", ["default", "include", "hostnames", "volatile"])
+def test_nginx_accepts_clients_that_are_called_like_a_word_of_its_own(
+    tmp_path: Path, word: str
+) -> None:
+    client = {"name": word, "paths": ["/openapi.json"], "requestsPerSecond": 1}
+    volume = volume_of(shared_home(tmp_path / "h"), "dev", {"clients": [client]})
+
+    checked = nginx_t(tmp_path, volume)
+
+    assert checked.returncode == 0, checked.stderr
+
+
 def build(destination: Path, volume: str) -> subprocess.CompletedProcess[str]:
     """What the sidecar's image is built with."""
     environment = {**os.environ, "DESTDIR": str(destination), "EXAMPLE_VOLUME": volume}

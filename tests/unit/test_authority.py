@@ -7,9 +7,11 @@ only say in the middle of a deployment.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import settings
@@ -308,6 +310,23 @@ def test_a_key_in_plain_text_is_refused() -> None:
         f"  {KEY}: a value in plain text is not allowed; it takes a secret, encrypted in the file. "
         f"Type: {SET_KEY}",
     ]
+
+
+def test_a_key_in_plain_text_is_refused_also_beside_something_that_is_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = alone(ROOT_CA)
+    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    written = tmp_path / "Pulumi.dev.yaml"
+    config = as_config(stack_file("dev", values))
+
+    written.write_text(yaml.safe_dump({"config": values}))
+    refused = run(StackSettings.load, config=config).error
+    written.write_text("config: {mtls-model-endpoint:certificates: {secure: v1:xyz}}")
+    taken = run(StackSettings.load, config=config).error
+
+    assert "a value in plain text is not allowed" in str(refused)
+    assert taken is None
 
 
 BAD_TRUST: dict[str, tuple[Callable[[], list[Any]], int, str, str]] = {

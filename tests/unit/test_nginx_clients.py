@@ -217,7 +217,7 @@ LIMITED = {"name": "alice", "requestsPerSecond": 10, "burst": 25, "maxConnection
 def test_a_client_with_limits_has_places_of_its_own_and_nobody_else_is_counted_there() -> None:
     text = rendered({"name": "zoe"}, LIMITED)
 
-    assert map_of(text, "$is_client_1") == {"default": "", "alice": "yes"}
+    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "yes"}
     assert directives(text, "limit_req_zone") == [
         ["$is_client_1", "zone=requests_of_client_1:32k", "rate=10r/s"]
     ]
@@ -252,7 +252,7 @@ def test_every_limit_is_the_one_of_its_client() -> None:
         number: next(name for name in map_of(text, f"$is_client_{number}") if name != "default")
         for number in (1, 2, 3)
     }
-    assert clients == {1: "slow", 2: "few", 3: "both"}
+    assert clients == {1: "=slow", 2: "=few", 3: "=both"}
     assert [zone[1:] for zone in directives(text, "limit_req_zone")] == [
         ["zone=requests_of_client_1:32k", "rate=1r/s"],
         ["zone=requests_of_client_3:32k", "rate=5r/s"],
@@ -269,7 +269,7 @@ def test_every_generation_of_a_client_counts_for_the_same_limit() -> None:
     text = rendered({**LIMITED, "generations": [1, 2]})
 
     assert list(map_of(text, "$client_name").values()) == ["", "alice", "alice"]
-    assert map_of(text, "$is_client_1") == {"default": "", "alice": "yes"}
+    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "yes"}
     assert len(directives(text, "limit_req_zone")) == 1
 
 
