@@ -18,7 +18,7 @@ from typing import Any
 
 import pulumi
 
-from components.certificates import ServerCertificate
+from components.certificates import ServerCertificate, fingerprint_sha1
 from components.nginx_sidecar import listed_as
 from settings.certificates import Certificates, ExpiryGate
 
@@ -35,9 +35,10 @@ def follow(certs: Certificates) -> list[Record]:
     Raises:
         ContinuityError: if clients could not follow from there to this deployment.
     """
-    records = _outputs_of_this_stack().get("certificates") or []
+    outputs = _outputs_of_this_stack()
+    records = outputs.get("certificates") or []
     refuse_jump(records, certs.trusted, certs.issuing)
-    return records
+    return identified(records, outputs.get("clientCertificates") or {})
 
 
 def _outputs_of_this_stack() -> dict[str, Any]:
@@ -57,6 +58,21 @@ def _outputs_of_this_stack() -> dict[str, Any]:
 def _read(stack: str) -> Mapping[str, Any]:
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
     return answer["outputs"] or {} if answer else {}
+
+
+def identified(records: Iterable[Record], handed_out: Mapping[str, Any]) -> list[Record]:
+    """With each client's fingerprint, which version 0.1 did not tell.
+
+    Args:
+        records: the last deployment's.
+        handed_out: its output `clientCertificates`, which has the certificates themselves.
+    """
+    bundles = [b for new in handed_out.values() for b in (new, *new.get("earlierGenerations", ()))]
+    found = {b["serialNumber"]: fingerprint_sha1(b["certificatePem"]) for b in bundles}
+    return [
+        {"fingerprintSha1": found[r["serialNumber"]], **r} if r["serialNumber"] in found else r
+        for r in records
+    ]
 
 
 def agree(
@@ -118,9 +134,9 @@ def carry_over(
     """The records of this deployment: its own certificates and those that clients still hold.
 
     A client's certificate that was renewed, or issued again by another CA, is let in until it
-    ends, for as long as its key is that of a generation which the stack file lists and its CA is
-    trusted. One whose client or generation was taken out is revoked and stays so, also when the
-    name comes back: then it has another key.
+    ends, for as long as its key is that of a generation which the stack file lists, its CA is
+    trusted, and its fingerprint is known. One whose client or generation was taken out is revoked
+    and stays so, also when the name comes back: then it has another key.
     """
     mine = [r for r in current if r["role"] == "client"]
     keys = {(r["name"], r["generation"], r["publicKeySha256"]) for r in mine}
@@ -132,7 +148,7 @@ def carry_over(
         if record["serialNumber"] in serials or record["issuer"] not in trusted:
             continue
         key = (record["name"], record["generation"], record["publicKeySha256"])
-        accepted = key in keys and record["status"] != "revoked"
+        accepted = key in keys and record["status"] != "revoked" and "fingerprintSha1" in record
         carried.append({**record, "status": "renewed" if accepted else "revoked"})
     # What has ended is harmless, and leaving it out restarts the containers: so it goes when they
     # are restarted anyway.
@@ -169,9 +185,9 @@ def revoked(records: Iterable[Record]) -> dict[str, str]:
 
 def _clients(records: Iterable[Record]) -> dict[str, str]:
     return {
-        listed_as(r["serialNumber"], r.get("fingerprintSha1")): r["name"]
+        listed_as(r["serialNumber"], r["fingerprintSha1"]): r["name"]
         for r in records
-        if r["role"] == "client"
+        if r["role"] == "client" and "fingerprintSha1" in r
     }
 
 

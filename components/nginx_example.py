@@ -24,7 +24,7 @@ VARIABLES = {
     "verify_depth": 0,
     "accepted": {
         listed_as("0A", "a" * 40): "everything",
-        listed_as("0B", None): "limited",
+        listed_as("0B", "b" * 40): "limited",
     },
     "revoked": {listed_as("0C", "c" * 40): "revoked"},
     "limits": [

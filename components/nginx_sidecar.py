@@ -146,7 +146,7 @@ class NginxSidecar(pulumi.ComponentResource):
         )
 
 
-def listed_as(serial_number: str, fingerprint_sha1: str | None) -> str:
+def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
     """What a certificate is known by in the maps of nginx.conf.
 
     The serial number alone would let in whoever has the key of any trusted CA: he can issue a
@@ -157,7 +157,7 @@ def listed_as(serial_number: str, fingerprint_sha1: str | None) -> str:
         serial_number: as nginx writes it, see `certificates.serial_number`.
         fingerprint_sha1: of the certificate.
     """
-    return f"{serial_number}/{fingerprint_sha1}" if fingerprint_sha1 else f"~^{serial_number}/"
+    return f"{serial_number}/{fingerprint_sha1}"
 
 
 def connections_per_client(memory_in_gb: float, max_request_body_in_mb: int) -> int:

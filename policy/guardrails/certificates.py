@@ -36,11 +36,10 @@ HOURS_PER_DAY = 24
 CERTIFICATES = ("SelfSignedCert", "LocallySignedCert")
 
 
-# The map that decides who is let in: nobody, but for certificates by serial number and fingerprint
-# (or by the former alone, of version 0.1).
+# The map that decides who is let in: nobody, but for certificates by serial number and fingerprint.
 LIST = re.compile(
     r'\$client_name \{\s+default "";'
-    r'(\s+"([0-9A-F]+/[0-9a-f]{40}|~\^[0-9A-F]+/)" "[a-z0-9._-]+";)*\s+\}'
+    r'(\s+"[0-9A-F]+/[0-9a-f]{40}" "[a-z0-9._-]+";)*\s+\}'
 )
 
 

@@ -30,7 +30,7 @@ from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import run_in_stack
 
 import components.registry
-from tests.unit.plugins import TENANT_ID, answer
+from tests.unit.plugins import TENANT_ID, answer, certificate_pem
 from tests.unit.properties import decode, encode, plain
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -333,7 +333,8 @@ class Monitor(mocks.MockMonitor):
         """What the stack itself said when it was deployed last; nothing before that."""
         outputs: dict[str, Any] = {}
         if self.previous is not None:
-            secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": {"alice": "a key"}}
+            bundle = {"serialNumber": "A0", "certificatePem": certificate_pem("handed out")}
+            secret = {rpc._special_sig_key: rpc._special_secret_sig, "value": {"alice": bundle}}
             outputs = {"certificates": list(self.previous), "clientCertificates": secret}
         return {
             "name": asked["name"],

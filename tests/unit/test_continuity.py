@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 import continuity
+from components.certificates import fingerprint_sha1
 from components.nginx_sidecar import listed_as
+from tests.unit.plugins import certificate_pem
 from tests.unit.records import NOW, Record, ca, client, end, server, through_pulumi, version_0_1
 
 
@@ -27,7 +29,8 @@ def carry_over(
 def standing(records: Sequence[continuity.Record]) -> tuple[dict[str, str], dict[str, str]]:
     """Serial number to name, of who is let in and who is not any more."""
     serials = {
-        listed_as(r["serialNumber"], r.get("fingerprintSha1")): r["serialNumber"] for r in records
+        listed_as(r["serialNumber"], r.get("fingerprintSha1", "")): r["serialNumber"]
+        for r in records
     }
     accepted, revoked = continuity.accepted(records), continuity.revoked(records)
     return {serials[k]: v for k, v in accepted.items()}, {serials[k]: v for k, v in revoked.items()}
@@ -41,12 +44,33 @@ def test_a_certificate_is_listed_with_its_fingerprint() -> None:
     assert continuity.revoked(records) == {"B1/fingerprint of B1": "bob"}
 
 
-def test_one_of_which_version_0_1_told_no_fingerprint_is_listed_until_it_ends() -> None:
-    before = version_0_1(client("A1", key="key"))
+def test_a_fingerprint_that_version_0_1_did_not_tell_is_that_of_what_it_handed_out() -> None:
+    new, old = certificate_pem("new"), certificate_pem("old")
+    records = [version_0_1(client(serial)) for serial in ("A1", "A2", "B1")]
+    earlier = {"serialNumber": "A1", "certificatePem": old}
+    handed_out = {
+        "alice": {"serialNumber": "A2", "certificatePem": new, "earlierGenerations": [earlier]}
+    }
+
+    told = continuity.identified(records, handed_out)
+
+    assert [r.get("fingerprintSha1") for r in told] == [
+        fingerprint_sha1(old),
+        fingerprint_sha1(new),
+        None,
+    ]
+
+
+def test_without_a_fingerprint_nobody_is_let_in() -> None:
+    """Anybody with the key of a trusted CA could issue another one with its serial number."""
+    before = client("A1", key="key")
+    del before["fingerprintSha1"]
 
     records = continuity.carry_over([before], [ca(), client("A2", key="key")], NOW)
 
-    assert continuity.accepted(records) == {"A2/fingerprint of A2": "alice", "~^A1/": "alice"}
+    assert [r["status"] for r in records if r["serialNumber"] == "A1"] == ["revoked"]
+    assert continuity.accepted(records) == {"A2/fingerprint of A2": "alice"}
+    assert continuity.revoked(records) == {}
 
 
 def test_at_a_first_deployment_there_are_its_own_certificates_and_no_others() -> None:
@@ -162,7 +186,10 @@ def test_with_its_ca_goes_what_it_signed_accepted_and_revoked_alike() -> None:
 
 def test_a_certificate_of_version_0_1_that_is_renewed_at_once_is_let_in_until_it_ends() -> None:
     """That version renewed nothing, so the first deployment after it may renew everything."""
-    previous = [version_0_1(r) for r in (ca(), server(), client("A1"), client("B1", "bob"))]
+    previous = [
+        {**version_0_1(r), "fingerprintSha1": r["fingerprintSha1"]}
+        for r in (ca(), server(), client("A1"), client("B1", "bob"))
+    ]
 
     assert standing(carry_over(previous, [client("A1")])) == ({"A1": "alice"}, {"B1": "bob"})
     assert standing(carry_over(previous, [client("A2")])) == (

@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from components import nginx_sidecar
 from components.certificates import fingerprint_sha1
-from components.nginx_sidecar import listed_as
 from tests.unit.nginx_conf import Directive, configuration, lookup, map_of, model_location, parse
 from tests.unit.plugins import certificate_pem, digits
 from tests.unit.program import STACKS, deploy
-from tests.unit.test_nginx_sidecar import VARIABLES
 
 PREDICT, STATUS, API = "/v1/models/demo:predict", "/v1/models/demo", "/openapi.json"
 
@@ -89,15 +86,6 @@ def test_a_serial_number_alone_lets_nobody_in() -> None:
     assert lookup(rules, f"{serial}/{'0' * 40}") == ""
     assert lookup(rules, f"{serial}/") == ""
     assert lookup(rules, f"00/{sha1}") == ""
-
-
-def test_of_an_old_certificate_the_serial_number_has_to_be_the_whole() -> None:
-    accepted = {listed_as("0A", None): "alice"}
-    rules = map_of(nginx_sidecar.render({**VARIABLES, "accepted": accepted}), "$client_name")
-
-    assert lookup(rules, f"0A/{'a' * 40}") == "alice"
-    assert lookup(rules, f"0A0A/{'a' * 40}") == ""
-    assert lookup(rules, f"0B0A/{'a' * 40}") == ""
 
 
 def test_a_revoked_certificate_is_named_in_the_log_and_let_in_nowhere() -> None:
