@@ -41,6 +41,10 @@ LIST = re.compile(
     r'\$client_name \{\s+default "";'
     r'(\s+"[0-9A-F]+/[0-9a-f]{40}" "[a-z0-9._-]+";)*\s+\}'
 )
+START = r"(?:^|[{};])\s*"
+SERVER = re.compile(START + r"server\s*\{", re.MULTILINE)
+SERVES = re.compile(START + r"(?:listen\s[^;]*\bssl\b|\w+_pass\s)", re.MULTILINE)
+ASKS = re.compile(START + r"ssl_(?:verify_client|reject_handshake)\s+(\w+)\s*;", re.MULTILINE)
 
 
 def _strong(key: Resource, config: Config) -> Iterator[str]:
@@ -109,8 +113,9 @@ def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
     text = volume_files(group).get("nginx.conf")
     if text is None:
         return
-    asked = re.findall(r"^\s*ssl_verify_client\s+(\w+);", text, re.MULTILINE)
-    if not asked or set(asked) != {"on"}:
+    # Whoever does not ask may at least talk to nobody; and nothing may take a question back.
+    doors = [server for server in SERVER.split(text)[1:] if SERVES.search(server)]
+    if not doors or not all(ASKS.search(door) for door in doors) or {*ASKS.findall(text)} != {"on"}:
         yield "nginx.conf does not insist on a client certificate"
     if not LIST.search(text):
         yield "nginx.conf lets in more than the certificates that it names"

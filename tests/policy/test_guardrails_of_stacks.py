@@ -79,6 +79,29 @@ VOLUMES: dict[str, tuple[str, dict[str, Any], str]] = {
         conf("    server {", "    server {\n        ssl_verify_client off;\n    }\n    server {"),
         "does not insist",
     ),
+    "one more server that says nothing of certificates": (
+        "nginx-insists",
+        conf("    server {", "    server {\n        listen 8443 ssl;\n    }\n    server {"),
+        "does not insist",
+    ),
+    "one more server, in plain text and on one line": (
+        "nginx-insists",
+        conf(
+            "    server {",
+            "    server { listen 80; location / { proxy_pass http://model; } }\n    server {",
+        ),
+        "does not insist",
+    ),
+    "a location that does not ask": (
+        "nginx-insists",
+        conf("location / {", "location / {\n            ssl_verify_client off;"),
+        "does not insist",
+    ),
+    "a serial number alone": (
+        "nginx-insists",
+        conf(f'"{LISTED}"', f'"~^{LISTED.partition("/")[0]}/"'),
+        "lets in more",
+    ),
     "TLS 1.0": ("nginx-insists", conf("TLSv1.2", "TLSv1 TLSv1.2"), "allows TLSv1"),
     "tickets": ("nginx-insists", conf("tickets off", "tickets on"), "session tickets"),
     "sessions": (
