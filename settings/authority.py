@@ -82,8 +82,13 @@ class Anchor:
 
     @property
     def label(self) -> str:
-        """Names the CA by its key: a renewed certificate of the same key is the same CA."""
-        return f"external@{self.public_key_sha256[:16]}"
+        """Names the CA by what verification goes by, its name and its key.
+
+        A renewed certificate with both is the same CA. With another name it verifies nothing that
+        was issued before, whatever the key is.
+        """
+        name = self.certificate.subject.public_bytes()
+        return f"external@{hashlib.sha256(name + self._public_key).hexdigest()[:16]}"
 
     @property
     def common_name(self) -> str:
@@ -100,12 +105,15 @@ class Anchor:
 
     @property
     def public_key_sha256(self) -> str:
+        return hashlib.sha256(self._public_key).hexdigest()
+
+    @property
+    def _public_key(self) -> bytes:
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  as above
 
-        public = self.certificate.public_key().public_bytes(
+        return self.certificate.public_key().public_bytes(
             form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo
         )
-        return hashlib.sha256(public).hexdigest()
 
     def check(self, now: datetime) -> None:
         """Make sure that clients and nginx will take this CA's word.

@@ -343,13 +343,13 @@ BAD_TRUST: dict[str, tuple[Callable[[], list[Any]], int, str, str]] = {
         lambda: [ROOT_CA.pem, OTHER_CA.pem, ROOT_CA.pem],
         2,
         '"a certificate"',
-        "each CA once; this one's key is there already",
+        "each CA once; one with this name and key is there already",
     ),
-    "the same key in another certificate": (
-        lambda: [ROOT_CA.pem, make_ca("Root, renewed", key=ROOT_CA.key).pem],
+    "the same CA, renewed": (
+        lambda: [ROOT_CA.pem, make_ca("Root", key=ROOT_CA.key).pem],
         1,
         '"a certificate"',
-        "each CA once; this one's key is there already",
+        "each CA once; one with this name and key is there already",
     ),
 }
 
