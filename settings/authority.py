@@ -124,6 +124,7 @@ class Anchor:
         """
         for below, certificate in enumerate(self.chain):
             _is_ca(certificate, below)
+            _is_for_servers_and_clients(certificate)
             _is_in_date(certificate, now)
             _has_good_key(certificate)
             issuer = self.chain[min(below + 1, len(self.chain) - 1)]
@@ -159,6 +160,22 @@ def _is_ca(certificate: x509.Certificate, below: int) -> None:
         return
     if not usage.key_cert_sign:
         raise UnfitError("a CA whose key usage allows it to sign certificates (keyCertSign)")
+
+
+def _is_for_servers_and_clients(certificate: x509.Certificate) -> None:
+    """OpenSSL goes by the extended key usage of CAs, too, up to the root."""
+    from cryptography import x509  # noqa: PLC0415  as above
+    from cryptography.x509.oid import ExtendedKeyUsageOID as Use  # noqa: PLC0415
+
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not {Use.SERVER_AUTH, Use.CLIENT_AUTH} <= set(uses):
+        raise UnfitError(
+            "a CA for servers and clients: an extended key usage with serverAuth and clientAuth, "
+            "or without any"
+        )
 
 
 def _is_in_date(certificate: x509.Certificate, now: datetime) -> None:
