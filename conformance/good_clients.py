@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ class Asked:
     seconds: list[float] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     """What was not 200, in words: once for each kind."""
+    disbelieved: list[str] = field(default_factory=list)
+    """Why the client refused the endpoint, each time: no restart explains that."""
 
     @property
     def served(self) -> str:
@@ -92,6 +95,8 @@ def _ask(asked: Asked, connection: _Connection, *, closes: bool) -> None:
         answer = connection.getresponse()
         status, said = answer.status, answer.read().decode(errors="replace").strip()
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            asked.disbelieved.append(error.verify_message)
         connection.close()  # the next request opens it again
         status, said = 0, type(error).__name__
     asked.seconds.append(time.monotonic() - started)

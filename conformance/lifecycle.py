@@ -91,6 +91,8 @@ class Story:
             self.broken.append(f"{what}: {status} instead of {wanted}")
 
     def told(self) -> Observed:
+        if why := [words for load in self.loads for words in load.disbelieved]:
+            self.broken.append(f"not believed by good clients {len(why)} times: {why[0]}")
         statuses = [status for load in self.loads for status in load.statuses]
         refused = [status for status in statuses if 400 <= status < 500]
         failed = [status for status in statuses if status == 0 or status >= 500]

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from conformance.peers import Authority, Endpoint, Identity
+from conformance.peers import Authority, Endpoint, Identity, write_private
 from localcloud.azure.cloud import Record
 from localcloud.home import PROJECT, Home
 from localcloud.stack import LocalStack, opened, plain
@@ -67,8 +67,9 @@ class Deployment:
         clients = self.outputs["clientCertificates"]
 
         def identity(name: str, *pems: str) -> Identity:
-            (folder / f"{name}.pem").write_text("".join(pems))
-            return Identity(folder / f"{name}.pem")
+            file = folder / f"{name}.pem"
+            write_private(file, "".join(pems).encode())
+            return Identity(file)
 
         def client(name: str) -> Identity:
             return identity(name, clients[name]["certificatePem"], clients[name]["privateKeyPem"])

@@ -42,8 +42,11 @@ def main() -> int:
     except Refused as refused:
         print(f"error: {refused}", file=sys.stderr)
         return 1
-    except automation.CommandError:
-        # The engine has already printed what is wrong.
+    except automation.CommandError as error:
+        # What goes wrong on the way is an event, and printed. What keeps the engine from setting
+        # out, a key that is missing or of another type, it says in its last words alone.
+        if words := str(error).rpartition("\n stderr: ")[2].strip():
+            print(words, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the next command puts in order what is left", file=sys.stderr)

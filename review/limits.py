@@ -82,13 +82,21 @@ def _planned(clients: Any) -> Mapping[str, Rights] | None:
 
 
 def _rights(client: Mapping[str, Any]) -> Rights:
-    paths, rate = client.get("paths"), client.get("requestsPerSecond")
+    paths, rate = client.get("paths"), _number(client.get("requestsPerSecond"))
     return Rights(
         paths=frozenset(map(str, paths)) if isinstance(paths, list) else None,
         requests_per_second=rate,
-        burst=client.get("burst") or rate,
-        max_connections=client.get("maxConnections"),
+        burst=_number(client.get("burst")) or rate,
+        max_connections=_number(client.get("maxConnections")),
     )
+
+
+def _number(value: Any) -> int | None:
+    """A whole number as a stack file may hold it, also as text."""
+    try:
+        return None if value is None else int(float(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def _renamed(rights: Rights, was: str, becomes: str) -> Rights:
@@ -135,7 +143,5 @@ def _list(paths: frozenset[str]) -> str:
 
 
 def _body(before: Sidecar, after: Any) -> tuple[int, int] | None:
-    old = before.max_body_in_mb
-    if old is None or not isinstance(after, int) or old == after:
-        return None
-    return old, after
+    old, new = before.max_body_in_mb, _number(after)
+    return None if old is None or new is None or old == new else (old, new)

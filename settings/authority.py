@@ -88,8 +88,13 @@ class Anchor:
 
     @property
     def label(self) -> str:
-        """Names the CA by its key: a renewed certificate of the same key is the same CA."""
-        return f"external@{self.public_key_sha256[:16]}"
+        """Names the CA by what verification goes by, its name and its key.
+
+        A renewed certificate with both is the same CA. With another name it verifies nothing that
+        was issued before, whatever the key is.
+        """
+        name = self.certificate.subject.public_bytes()
+        return f"external@{hashlib.sha256(name + self._public_key).hexdigest()[:16]}"
 
     @property
     def common_name(self) -> str:
@@ -108,12 +113,15 @@ class Anchor:
     @property
     def public_key_sha256(self) -> str:
         """As `components.certificates.public_key_sha256` has it."""
+        return hashlib.sha256(self._public_key).hexdigest()
+
+    @property
+    def _public_key(self) -> bytes:
         from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415  as above
 
-        public = self.certificate.public_key().public_bytes(
+        return self.certificate.public_key().public_bytes(
             form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo
         )
-        return hashlib.sha256(public).hexdigest()
 
     def check(self, now: datetime) -> None:
         """Make sure that clients and nginx will take this CA's word.
@@ -124,6 +132,7 @@ class Anchor:
         """
         for below, certificate in enumerate(self.chain):
             _is_ca(certificate, below)
+            _is_for_servers_and_clients(certificate)
             _is_in_date(certificate, now)
             _has_good_key(certificate)
             issuer = self.chain[min(below + 1, len(self.chain) - 1)]
@@ -159,6 +168,22 @@ def _is_ca(certificate: x509.Certificate, below: int) -> None:
         return
     if not usage.key_cert_sign:
         raise UnfitError("a CA whose key usage allows it to sign certificates (keyCertSign)")
+
+
+def _is_for_servers_and_clients(certificate: x509.Certificate) -> None:
+    """OpenSSL goes by the extended key usage of CAs, too, up to the root."""
+    from cryptography import x509  # noqa: PLC0415  as above
+    from cryptography.x509.oid import ExtendedKeyUsageOID as Use  # noqa: PLC0415
+
+    try:
+        uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return
+    if not {Use.SERVER_AUTH, Use.CLIENT_AUTH} <= set(uses):
+        raise UnfitError(
+            "a CA for servers and clients: an extended key usage with serverAuth and clientAuth, "
+            "or without any"
+        )
 
 
 def _is_in_date(certificate: x509.Certificate, now: datetime) -> None:

@@ -263,7 +263,7 @@ class Certificates(Section):
                 raise refusal(
                     key,
                     "a certificate",
-                    "each CA once; this one's key is there already",
+                    "each CA once; one with this name and key is there already",
                     f"pulumi config rm --path '{key}'",
                 )
         return self

@@ -29,6 +29,26 @@ def _count(most: int, what: str, example: str) -> Rule:
     return Rule(f"a whole number of {what} from 1 to {most}", example)
 
 
+_Rate = Annotated[
+    int,
+    BeforeValidator(no_truth_value),
+    Field(ge=1, le=10_000),
+    _count(10_000, "requests", "10"),
+]
+_Burst = Annotated[
+    int,
+    BeforeValidator(no_truth_value),
+    Field(ge=1, le=100_000),
+    _count(100_000, "requests", "20"),
+]
+_Connections = Annotated[
+    int,
+    BeforeValidator(no_truth_value),
+    Field(ge=1, le=10_000),
+    _count(10_000, "connections", "4"),
+]
+
+
 class Client(Section):
     """Someone who may call the endpoint."""
 
@@ -40,25 +60,10 @@ class Client(Section):
         Rule(PATHS, PATH, at="[0]"),
     ] = None
     """Where this client may go; everywhere unless given."""
-    requests_per_second: Annotated[
-        int | None,
-        BeforeValidator(no_truth_value),
-        Field(ge=1, le=10_000),
-        _count(10_000, "requests", "10"),
-    ] = None
-    burst: Annotated[
-        int | None,
-        BeforeValidator(no_truth_value),
-        Field(ge=1, le=100_000),
-        _count(100_000, "requests", "20"),
-    ] = None
+    requests_per_second: _Rate | None = None
+    burst: _Burst | None = None
     """How many may come at once before the rate counts; as many as in a second unless given."""
-    max_connections: Annotated[
-        int | None,
-        BeforeValidator(no_truth_value),
-        Field(ge=1, le=10_000),
-        _count(10_000, "connections", "4"),
-    ] = None
+    max_connections: _Connections | None = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
     readers: Annotated[tuple[ObjectId, ...], Rule(READERS, None)] = ()
     """Applications that may fetch this client's bundle from the key vault."""

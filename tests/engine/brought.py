@@ -28,8 +28,13 @@ def secrets(ca: Brought | None) -> dict[str, str]:
     return {"certificates.authority.privateKeyPem": ca.key_pem} if ca else {}
 
 
-def brought(name: str, days: float = 1000) -> Brought:
+def brought(name: str, days: float = 1000, *, key_of: Brought | None = None) -> Brought:
+    """A new CA, or another certificate for the key of one."""
     key = ec.generate_private_key(ec.SECP256R1())
+    if key_of:
+        loaded = serialization.load_pem_private_key(key_of.key_pem.encode(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        key = loaded
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (

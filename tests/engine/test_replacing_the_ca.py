@@ -7,6 +7,7 @@ Trust the new one, let it sign, stop trusting the old one: each a line in the st
 from __future__ import annotations
 
 import base64
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from localcloud.stack import LocalStack, plain
-from tests.engine.brought import brought, secrets
+from tests.engine.brought import Brought, brought, secrets
 from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
 
 VALIDITY = {"ca": 365, "server": 90, "client": 90}
@@ -228,6 +229,29 @@ def test_taking_a_ca_of_ones_own_at_once_is_refused(deployed_dev: Path) -> None:
         errors = failing_up(local)
 
     assert "ca@1 signed the certificates that clients hold today" in errors
+
+
+def test_a_ca_of_ones_own_is_renewed_at_once_and_renamed_in_steps(tmp_path: Path) -> None:
+    first = brought("Corporate CA")
+    renewed = brought("Corporate CA", key_of=first)
+    renamed = brought("Renamed CA", key_of=first)
+
+    def signing(ca: Brought, *also: Brought) -> AbstractContextManager[LocalStack]:
+        config = certificates(authority=ca.public, alsoTrust=[other.pem for other in also])
+        return recorded(tmp_path, config=config, secrets=secrets(ca))
+
+    with signing(first) as local:
+        up(local)
+        held = clients(local)
+    with signing(renewed) as local:
+        up(local)
+        assert all(is_listed(local, certificate) for certificate in held.values())
+    with signing(renamed) as local:
+        assert "signed the certificates that clients hold today" in failing_up(local)
+    for ca, also in ((renewed, renamed), (renamed, renewed)):
+        with signing(ca, also) as local:
+            up(local)
+            assert all(is_listed(local, certificate) for certificate in held.values())
 
 
 def test_the_key_of_a_ca_of_ones_own_is_in_no_volume_output_or_readable_state(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
 import socket
 from collections.abc import Callable
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import pulumi
 import pytest
 from pulumi import automation
 
-from localcloud.home import Home
+from localcloud import stack as stacks
+from localcloud.__main__ import main
+from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import opened, plain, program
 from tests.conftest import free_ports, shared_home
@@ -169,6 +173,32 @@ def test_a_missing_key_is_named_before_the_program_starts(tmp_path: Path, missin
         local.stack.preview()
 
     assert f"missing configuration value '{missing}'" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (("name: alice", "alice"), "configuration key 'clients' must be of type 'array<object>'"),
+        (("mtls-model-endpoint:modelName: demo", ""), "missing configuration value 'modelName'"),
+    ],
+)
+def test_what_keeps_the_engine_from_starting_is_printed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    edit: tuple[str, str],
+    said: str,
+) -> None:
+    shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
+    text = (PROJECT / "Pulumi.local.yaml").read_text().replace(*edit)
+    (tmp_path / "Pulumi.local.yaml").write_text(text)
+    monkeypatch.setattr(stacks, "PROJECT", tmp_path)
+    monkeypatch.setattr(stacks, "Home", lambda: shared_home(tmp_path / "home"))
+    monkeypatch.setattr(sys, "argv", ["localcloud", "preview"])
+
+    assert main() == 1
+
+    assert said in capsys.readouterr().err
 
 
 def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(

@@ -172,10 +172,10 @@ FREE = {"clients": [ALICE, SMOKE]}
         ),
         pytest.param(
             {**ALICE, "requestsPerSecond": 5, "burst": 20, "maxConnections": 4},
-            {**ALICE, "requestsPerSecond": 9, "burst": 10, "maxConnections": 4},
+            {**ALICE, "requestsPerSecond": "9", "burst": "10", "maxConnections": "4"},
             ["`alice` is limited to 10 requests in a burst (20 so far)."],
             "`alice` may ask for less",
-            id="a burst lowered where the rate is raised",
+            id="a burst lowered where the rate is raised, in numbers that are text",
         ),
         pytest.param(
             {**ALICE, "requestsPerSecond": 5, "paths": [PREDICT]},

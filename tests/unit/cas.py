@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -58,6 +59,7 @@ def make_ca(
     is_ca: bool = True,
     path_length: int | None = None,
     may_sign: bool | None = True,
+    uses: Sequence[x509.ObjectIdentifier] = (),
 ) -> Ca:
     """A CA, self-signed unless it has an issuer.
 
@@ -70,6 +72,7 @@ def make_ca(
         is_ca: what the basic constraints say.
         path_length: likewise.
         may_sign: whether the key usage has keyCertSign; None leaves the key usage out.
+        uses: its extended key usage; none leaves it out.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -97,6 +100,8 @@ def make_ca(
             decipher_only=False,
         )
         builder = builder.add_extension(usage, critical=True)
+    if uses:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
     signing = issuer.key if issuer else key
     digest = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return Ca(builder.sign(signing, digest), key)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 
 import settings
 from settings import StackSettings
@@ -29,6 +30,10 @@ KEY = "certificates.authority.privateKeyPem"
 SET_CERTIFICATE = f'pulumi config set --path {CERTIFICATE} -- "$(cat ca.crt)"'
 SET_KEY = f"pulumi config set --secret --path {KEY} < ca.key"
 GOOD_KEY = "a CA with a key that clients take: RSA of 2048 bits or more, P-256, P-384, P-521"
+BOTH_USES = (
+    "a CA for servers and clients: an extended key usage with serverAuth and clientAuth, or "
+    "without any"
+)
 NO_CA = "the certificate of a CA (basicConstraints CA:TRUE), which this is not"
 SIGNED_BY_THE_NEXT = "a chain in which each certificate is signed by the next"
 
@@ -77,6 +82,15 @@ BAD: dict[str, tuple[Callable[[], dict[str, Any]], list[str]]] = {
     "may not sign certificates": (
         lambda: alone(make_ca(may_sign=False)),
         unfit("CN=Example CA", "a CA whose key usage allows it to sign certificates (keyCertSign)"),
+    ),
+    "for servers alone": (
+        lambda: alone(make_ca(uses=[Use.SERVER_AUTH])),
+        unfit("CN=Example CA", BOTH_USES),
+    ),
+    # OpenSSL does not take it for both.
+    "for any use": (
+        lambda: alone(make_ca(uses=[Use.ANY_EXTENDED_KEY_USAGE])),
+        unfit("CN=Example CA", BOTH_USES),
     ),
     "RSA too short": (
         lambda: alone(make_ca(key=WEAK_RSA)),
@@ -262,6 +276,7 @@ def test_a_ca_that_ends_before_the_shortest_certificate_has_to_be_replaced() -> 
 
 
 GOOD: dict[str, Callable[[], dict[str, Any]]] = {
+    "for both uses": lambda: alone(make_ca(uses=[Use.SERVER_AUTH, Use.CLIENT_AUTH])),
     "a root": lambda: alone(ROOT_CA),
     "an intermediate with its root": lambda: authority(MIDDLE_CA.pem + ROOT_CA.pem, MIDDLE_CA),
     "a root for one CA below it": lambda: chain_below(make_ca("One", path_length=1)),
@@ -340,6 +355,12 @@ BAD_TRUST: dict[str, tuple[Callable[[], list[Any]], int, str, str]] = {
         "a CA certificate as PEM text",
     ),
     "a leaf": (lambda: [make_ca(is_ca=False).pem], 0, '"a certificate"', NO_CA),
+    "a CA that is for clients alone": (
+        lambda: [make_ca(uses=[Use.CLIENT_AUTH]).pem],
+        0,
+        '"a certificate"',
+        BOTH_USES,
+    ),
     "unreadable": (
         lambda: [GARBLED],
         0,
@@ -362,13 +383,13 @@ BAD_TRUST: dict[str, tuple[Callable[[], list[Any]], int, str, str]] = {
         lambda: [ROOT_CA.pem, OTHER_CA.pem, ROOT_CA.pem],
         2,
         '"a certificate"',
-        "each CA once; this one's key is there already",
+        "each CA once; one with this name and key is there already",
     ),
-    "the same key in another certificate": (
-        lambda: [ROOT_CA.pem, make_ca("Root, renewed", key=ROOT_CA.key).pem],
+    "the same CA, renewed": (
+        lambda: [ROOT_CA.pem, make_ca("Root", key=ROOT_CA.key).pem],
         1,
         '"a certificate"',
-        "each CA once; this one's key is there already",
+        "each CA once; one with this name and key is there already",
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_ca_of_the_users_is_told_by_its_own_certificate() -> None:
             "name": ca.name.removeprefix("CN="),
             "generation": None,
             "status": status,
-            "issuer": f"external@{key[:16]}",
+            "issuer": record["issuer"],
             "serialNumber": serial_number(str(certificate.serial_number)),
             "fingerprintSha1": certificate.fingerprint(hashes.SHA1()).hex(),  # noqa: S303  which nginx takes
             "publicKeySha256": key,
@@ -118,6 +119,8 @@ def test_a_ca_of_the_users_is_told_by_its_own_certificate() -> None:
             "renewsFrom": None,
             "daysLeft": days,
         }
+    assert re.fullmatch("external@[0-9a-f]{16}", records[0]["issuer"])
+    assert records[0]["issuer"] != records[1]["issuer"]
     assert {r["issuer"] for r in records[2:]} == {records[0]["issuer"]}
 
 

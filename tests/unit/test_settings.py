@@ -155,6 +155,18 @@ LIMITS: dict[str, dict[str, Any]] = {
     "the narrowest limits": {
         "clients": [{"name": "a", "requestsPerSecond": 1, "burst": 1, "maxConnections": 1}]
     },
+    "keys without a value are as good as none": {
+        "clients": [
+            {
+                "name": "a",
+                "paths": None,
+                "requestsPerSecond": None,
+                "burst": None,
+                "maxConnections": None,
+            }
+        ],
+        "certificates": {"renewBeforeDays": {"ca": None}, "ca": {"trusted": None}},
+    },
     "every path of the model": {
         "clients": [
             {
