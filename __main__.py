@@ -69,12 +69,14 @@ containers, volumes, public_port = [model], [], cfg.model_port
 trust_bundle: pulumi.Input[str] = ""
 records: pulumi.Input[list[continuity.Record]] = []
 clients: dict[str, dict[int, ClientCertificate]] = {}
+settled: pulumi.Input[object] = None
 
 # Mutual TLS: whom to trust, who we are, who may call, and the nginx that insists on all three.
 if cfg.tls == "mtls":
     server_names: list[pulumi.Input[str]] = [*cfg.server_names, fqdn]
     pki = identities.issue(cfg, previous, server_names)
-    trust_bundle, records, clients = pki.trust_bundle_pem, pki.records, pki.clients
+    trust_bundle, records = pki.trust_bundle_pem, pki.records
+    clients, settled = pki.clients, pki.clients_settled
     sidecar_image = ContainerImage(
         "sidecar-image",
         ContainerImageArgs(
@@ -131,14 +133,16 @@ secrets = handover.client_secrets(
     clients,
     endpoint=endpoint,
     described=described,
+    settled=settled,
     resource_group_name=group.name,
     workspace_id=workspace.id,
 )
 
 pulumi.export("endpoint", described)
 # The next deployment believes these: they change only when the endpoint has followed.
-pulumi.export("clientCertificates", outputs.once(endpoint, outputs.client_certificates(clients)))
-pulumi.export("certificates", outputs.once(endpoint, records))
+handed_out = outputs.once(outputs.client_certificates(clients), endpoint.fqdn, settled)
+pulumi.export("clientCertificates", handed_out)
+pulumi.export("certificates", outputs.once(records, endpoint.fqdn))
 pulumi.export("clientSecrets", secrets)
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

@@ -18,8 +18,9 @@ from typing import Any
 
 import pulumi
 
-from components.certificates import ServerCertificate, fingerprint_sha1
+from components.certificates import LeafCertificate, ServerCertificate, fingerprint_sha1
 from components.nginx_sidecar import listed_as
+from settings.authority import Anchor
 from settings.certificates import Certificates, ExpiryGate
 
 Record = Mapping[str, Any]
@@ -36,9 +37,12 @@ def follow(certs: Certificates) -> list[Record]:
         ContinuityError: if clients could not follow from there to this deployment.
     """
     outputs = _outputs_of_this_stack()
-    records = outputs.get("certificates") or []
+    records = identified(
+        relabelled(outputs.get("certificates") or [], certs.anchors),
+        outputs.get("clientCertificates") or {},
+    )
     refuse_jump(records, certs.trusted, certs.issuing)
-    return identified(records, outputs.get("clientCertificates") or {})
+    return records
 
 
 def _outputs_of_this_stack() -> dict[str, Any]:
@@ -58,6 +62,20 @@ def _outputs_of_this_stack() -> dict[str, Any]:
 def _read(stack: str) -> Mapping[str, Any]:
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
     return answer["outputs"] or {} if answer else {}
+
+
+def relabelled(records: Sequence[Record], anchors: Iterable[Anchor]) -> list[Record]:
+    """With today's labels of the user's CAs, which once went by their keys alone."""
+    labels = {
+        record["issuer"]: anchor.label
+        for anchor in anchors
+        for record in records
+        if record.get("issuer") == f"external@{anchor.public_key_sha256[:16]}"
+        and (record["role"], record["name"]) == ("ca", anchor.common_name)
+    }
+    return [
+        {**r, "issuer": labels[r["issuer"]]} if r.get("issuer") in labels else r for r in records
+    ]
 
 
 def identified(records: Iterable[Record], handed_out: Mapping[str, Any]) -> list[Record]:
@@ -222,31 +240,43 @@ def _ends(record: Record) -> str:
 
 
 def settled(
-    server: ServerCertificate, previous: Iterable[Record], skew: timedelta
+    leaf: LeafCertificate, whose: str, previous: Sequence[Record], skew: timedelta
 ) -> pulumi.Output[str]:
-    """The server's certificate, once it is valid for clients whose clock is behind.
+    """A certificate, once it is valid also for whoever's clock is behind the deployer's.
 
-    pulumi-tls lets a certificate begin in the moment it is made. A client that is two minutes
-    behind would refuse an endpoint that shows it at once, where the old one was good.
+    pulumi-tls lets a certificate begin in the moment it is made. Somebody whose clock is two
+    minutes behind would refuse one that is shown at once, where the old one was good.
+
+    Args:
+        leaf: what may have been issued just now.
+        whose: `server`, or the name of a client.
+        previous: the last deployment's records; who has none of a role cannot be cut off.
+        skew: how far behind.
     """
-    shown = {r["serialNumber"] for r in previous if r["role"] == "server"}
+    role = "server" if isinstance(leaf, ServerCertificate) else "client"
+    known = {r["serialNumber"] for r in previous if r["role"] == role}
+    what = (
+        "The new server certificate is put into use in {:.0f} s, when it is valid for clients"
+        if role == "server"
+        else f"The new certificate of client {whose} is handed out in {{:.0f}} s, when it is valid "
+        "for an endpoint"
+    )
 
     async def wait(values: list[str]) -> str:
         certificate_pem, serial, not_before = values
-        if not pulumi.runtime.is_dry_run() and shown and serial not in shown:
-            await _until(datetime.fromisoformat(not_before) + skew)
+        if not pulumi.runtime.is_dry_run() and known and serial not in known:
+            await _until(datetime.fromisoformat(not_before) + skew, what)
         return certificate_pem
 
     return pulumi.Output.all(
-        server.certificate_pem, server.serial_number, server.certificate.validity_start_time
+        leaf.certificate_pem, leaf.serial_number, leaf.certificate.validity_start_time
     ).apply(wait)
 
 
-async def _until(ready: datetime) -> None:
+async def _until(ready: datetime, what: str) -> None:
     while (seconds := (ready - datetime.now(UTC)).total_seconds()) > 0:
         pulumi.log.info(
-            f"The new server certificate is put into use in {seconds:.0f} s, when it is valid for "
-            "clients whose clock is behind, too (certificates.clockSkewMinutes)"
+            f"{what.format(seconds)} whose clock is behind, too (certificates.clockSkewMinutes)"
         )
         await asyncio.sleep(min(seconds, 30))
 

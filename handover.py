@@ -23,6 +23,7 @@ def client_secrets(
     *,
     endpoint: ContainerGroup,
     described: Mapping[str, Any],
+    settled: pulumi.Input[object],
     resource_group_name: pulumi.Input[str],
     workspace_id: pulumi.Input[str],
 ) -> dict[str, pulumi.Output[str]]:
@@ -33,12 +34,13 @@ def client_secrets(
         clients: certificates by name and generation; the newest is handed over.
         endpoint: has to know a certificate before anybody gets it.
         described: the stack output `endpoint`.
+        settled: known when the certificates can be handed out.
         resource_group_name: where the vault is.
         workspace_id: where its audit events go.
     """
     secrets = {
         client.name: ClientSecret(
-            value=bundle(client.name, clients[client.name], described),
+            value=outputs.once(bundle(client.name, clients[client.name], described), settled),
             not_after=clients[client.name][client.generation].certificate.validity_end_time,
             readers=client.readers,
             reader_groups=client.reader_groups,

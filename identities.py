@@ -30,6 +30,8 @@ class Identities:
     """To be served: not before clients whose clock is behind take it."""
     clients: dict[str, dict[int, pki.ClientCertificate]]
     """By name and generation."""
+    clients_settled: pulumi.Output[object]
+    """Known when they can be handed out: an endpoint whose clock is behind takes them, too."""
     records: pulumi.Output[list[continuity.Record]]
     """What the stack tells of them; also of those that clients still hold from earlier."""
 
@@ -80,6 +82,11 @@ def issue(
         }
         for client in cfg.clients
     }
+    settled = functools.partial(
+        continuity.settled,
+        previous=previous,
+        skew=timedelta(minutes=certs.clock_skew_minutes),
+    )
     return Identities(
         trust_bundle_pem=pulumi.Output.concat(
             "",
@@ -87,10 +94,15 @@ def issue(
             *(pem for anchor in certs.anchors for pem in anchor.chain_pem),
         ),
         server=server,
-        server_certificate_pem=continuity.settled(
-            server, previous, timedelta(minutes=certs.clock_skew_minutes)
-        ),
+        server_certificate_pem=settled(server, "server"),
         clients=clients,
+        clients_settled=pulumi.Output.all(
+            *(
+                settled(client, name)
+                for name, generations in clients.items()
+                for client in generations.values()
+            )
+        ),
         records=continuity.agree(
             previous,
             outputs.certificates(cfg, authorities, server, clients),

@@ -18,7 +18,6 @@ from components.certificates import (
     fingerprint_sha1,
     serial_number,
 )
-from components.container_group import ContainerGroup
 from settings import StackSettings
 from settings.certificates import Role
 
@@ -179,9 +178,9 @@ def _checked(output: str, value: Any) -> pulumi.Output[Any]:
     return pulumi.Output.from_input(value).apply(check)
 
 
-def once(endpoint: ContainerGroup, value: pulumi.Input[Any]) -> pulumi.Output[Any]:
-    """A value, when the endpoint has been deployed with it; not after a deployment that failed."""
-    return pulumi.Output.all(value, endpoint.fqdn).apply(lambda values: values[0])
+def once(value: pulumi.Input[Any], *known: pulumi.Input[object]) -> pulumi.Output[Any]:
+    """A value, when others are known; not after a deployment that failed before."""
+    return pulumi.Output.all(value, *known).apply(lambda values: values[0])
 
 
 def _days_before(end: str, days: int) -> str:

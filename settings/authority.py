@@ -128,11 +128,12 @@ class Anchor:
 
         Raises:
             UnfitError: if a certificate of the chain is no CA, out of date, not signed by the next,
-                forbids the CAs below it, or has a key that nobody takes.
+                forbids the CAs below it or what they sign, or has a key that nobody takes.
         """
         for below, certificate in enumerate(self.chain):
             _is_ca(certificate, below)
             _is_for_servers_and_clients(certificate)
+            _is_understood(certificate)
             _is_in_date(certificate, now)
             _has_good_key(certificate)
             issuer = self.chain[min(below + 1, len(self.chain) - 1)]
@@ -184,6 +185,18 @@ def _is_for_servers_and_clients(certificate: x509.Certificate) -> None:
             "a CA for servers and clients: an extended key usage with serverAuth and clientAuth, "
             "or without any"
         )
+
+
+def _is_understood(certificate: x509.Certificate) -> None:
+    """RFC 5280, 4.2: whoever does not know a critical extension has to reject the certificate."""
+    from cryptography import x509  # noqa: PLC0415  as above
+
+    for extension in certificate.extensions:
+        if extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
+            raise UnfitError(
+                "a CA without critical extensions that clients do not know, such as "
+                f"{extension.oid.dotted_string}"
+            )
 
 
 def _is_in_date(certificate: x509.Certificate, now: datetime) -> None:

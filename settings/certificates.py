@@ -82,7 +82,8 @@ class Certificates(Section):
         Field(ge=0, le=60),
         Rule("a whole number of minutes from 0 to 60", "5"),
     ] = 5
-    """How far behind a client's clock may be when the server's certificate is replaced."""
+    """How far behind clocks may be: a client's when the server's certificate is replaced, the
+    endpoint's when a client's is handed out."""
 
     @property
     def trusted_generations(self) -> tuple[int, ...]:

@@ -7,8 +7,8 @@ import json
 import re
 import shutil
 import socket
-from collections.abc import Callable
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 

@@ -60,6 +60,7 @@ def make_ca(
     path_length: int | None = None,
     may_sign: bool | None = True,
     uses: Sequence[x509.ObjectIdentifier] = (),
+    demands: str | None = None,
 ) -> Ca:
     """A CA, self-signed unless it has an issuer.
 
@@ -73,6 +74,7 @@ def make_ca(
         path_length: likewise.
         may_sign: whether the key usage has keyCertSign; None leaves the key usage out.
         uses: its extended key usage; none leaves it out.
+        demands: object identifier of a critical extension that nobody knows.
     """
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -102,6 +104,9 @@ def make_ca(
         builder = builder.add_extension(usage, critical=True)
     if uses:
         builder = builder.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    if demands:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier(demands), b"\x05\x00")
+        builder = builder.add_extension(unknown, critical=True)
     signing = issuer.key if issuer else key
     digest = None if isinstance(signing, ed25519.Ed25519PrivateKey) else hashes.SHA256()
     return Ca(builder.sign(signing, digest), key)

@@ -92,6 +92,13 @@ BAD: dict[str, tuple[Callable[[], dict[str, Any]], list[str]]] = {
         lambda: alone(make_ca(uses=[Use.ANY_EXTENDED_KEY_USAGE])),
         unfit("CN=Example CA", BOTH_USES),
     ),
+    "a demand that nobody knows": (
+        lambda: alone(make_ca(demands="1.2.3.4.5")),
+        unfit(
+            "CN=Example CA",
+            "a CA without critical extensions that clients do not know, such as 1.2.3.4.5",
+        ),
+    ),
     "RSA too short": (
         lambda: alone(make_ca(key=WEAK_RSA)),
         unfit("CN=Example CA", GOOD_KEY),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,11 +13,13 @@ import pulumi
 import pytest
 
 import continuity
+from components.certificates import ClientCertificate, LeafCertificate, ServerCertificate
 from continuity import ContinuityError, check_expiry
 from settings.certificates import ExpiryGate
 from tests.unit.cas import make_ca
 from tests.unit.plugins import certificate_pem
-from tests.unit.program import Deployment, Records, deploy, run
+from tests.unit.program import Deployment, Records, config_of, deploy, run, run_committed
+from tests.unit.properties import UNKNOWN, plain
 from tests.unit.records import NOW, Record, ca, client, end, server
 
 GATE = ExpiryGate(warnDays=30, failDays=7)
@@ -120,7 +123,7 @@ def test_a_certificate_that_was_just_made_is_let_through_however_short_its_life(
     deploy("dev", {"certificates": {"validityDays": days, "expiry": {"failDays": 0}}})
 
 
-# --- the server's new certificate waits for slow clocks --------------------------------------
+# --- new certificates wait for slow clocks ----------------------------------------------------
 
 
 class Clock(datetime):
@@ -149,24 +152,30 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     Clock.moment = NOW
 
 
-class Server:
-    """As much of a ServerCertificate as counts here."""
-
-    def __init__(self, serial: str, not_before: str) -> None:
-        self.certificate_pem = pulumi.Output.from_input(certificate_pem(serial))
-        self.serial_number = pulumi.Output.from_input(serial)
-        self.certificate = self
-        self.validity_start_time = pulumi.Output.from_input(not_before)
+def leaf(kind: type[LeafCertificate], serial: str, not_before: str) -> LeafCertificate:
+    """As much of one as counts here."""
+    made = kind.__new__(kind)
+    made.certificate_pem = pulumi.Output.from_input(certificate_pem(serial))
+    made.serial_number = pulumi.Output.from_input(serial)
+    certificate: Any = SimpleNamespace(validity_start_time=pulumi.Output.from_input(not_before))
+    made.certificate = certificate
+    return made
 
 
 def shown(
-    serial: str, previous: Records, *, not_before: str = "", minutes: float = 5, **how: Any
+    serial: str,
+    previous: Records,
+    *,
+    kind: type[LeafCertificate] = ServerCertificate,
+    not_before: str = "",
+    minutes: float = 5,
+    **how: Any,
 ) -> Any:
-    """The certificate that is put into use."""
+    """The certificate that is put into use or handed out."""
 
     def program() -> None:
-        new: Any = Server(serial, not_before or end(0))
-        pulumi.export("x", continuity.settled(new, previous, timedelta(minutes=minutes)))
+        new = leaf(kind, serial, not_before or end(0))
+        pulumi.export("x", continuity.settled(new, "bob", previous, timedelta(minutes=minutes)))
 
     deployment = run(program, **how)
     assert deployment.error is None, repr(deployment.error)
@@ -224,3 +233,56 @@ def test_the_wait_is_told_with_its_reason(
         "whose clock is behind, too (certificates.clockSkewMinutes)"
         for seconds in (60, 30)
     ]
+
+
+def test_a_clients_new_certificate_is_handed_out_when_a_slow_endpoint_takes_it(
+    naps: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "info", said.append)
+
+    assert shown("NEW", [ca(), client("A1")], kind=ClientCertificate) == certificate_pem("NEW")
+
+    assert sum(naps) == 5 * 60
+    assert said[0] == (
+        "The new certificate of client bob is handed out in 300 s, when it is valid for an "
+        "endpoint whose clock is behind, too (certificates.clockSkewMinutes)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("previous", "serial"),
+    [([], "NEW"), ([ca(), server("S1")], "NEW"), ([client("A1"), client("SAME", "bob")], "SAME")],
+    ids=["the first deployment", "no clients before", "nothing new"],
+)
+def test_nobody_waits_for_a_client_without_a_need(
+    previous: list[Record], serial: str, naps: list[float]
+) -> None:
+    assert shown(serial, previous, kind=ClientCertificate) == certificate_pem(serial)
+    assert naps == []
+
+
+def test_nothing_is_handed_out_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the outputs as in the vault; the endpoint has to know the certificates before."""
+
+    def unknown(it: LeafCertificate, *_: Any, **__: Any) -> pulumi.Output[str]:
+        if isinstance(it, ServerCertificate):
+            return it.certificate_pem
+        no_news: asyncio.Future[Any] = asyncio.Future()
+        no_news.set_result(None)
+        not_known: asyncio.Future[bool] = asyncio.Future()
+        not_known.set_result(False)
+        return pulumi.Output(set(), no_news, not_known)
+
+    monkeypatch.setattr(continuity, "settled", unknown)
+    reader = "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c11"
+    config = config_of("dev", {"clients": [{"name": "alice", "readers": [reader]}]})
+
+    deployment = run_committed("dev", config)
+
+    assert deployment.error is None
+    (secret,) = deployment.of("Secret").values()
+    group = deployment.of("ContainerGroup")["endpoint-group"]
+    assert plain(secret.inputs["properties"])["value"] is UNKNOWN
+    assert plain(deployment.exports["clientCertificates"]) is UNKNOWN
+    assert plain(group.inputs["volumes"])[0]["secret"] is not UNKNOWN
