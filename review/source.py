@@ -25,6 +25,8 @@ from review.text import without_keys
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+# Of what may not be deleted, and of what may not be replaced, as of version 3.259.
+_PROTECTED = r"is protected|cannot be deleted|marked for protection"
 # What `pulumi` says, and what to do about it. Its words, as of version 3.259.
 _NEXT_STEPS = (
     (
@@ -137,7 +139,7 @@ def understood(
     title = f"the preview of stack {shown(stack)}"
     policies = steps.policy_findings(events)
     errors = steps.errors(events)
-    protected = [text for text in errors if re.search(r"is protected|cannot be deleted", text)]
+    protected = [text for text in errors if re.search(_PROTECTED, text)]
     violated = any(finding.level == "mandatory" for finding in policies or ())
     if failed and not protected and not violated:
         raise Refusal(_reason(stack, errors, said))

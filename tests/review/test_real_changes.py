@@ -370,6 +370,15 @@ def test_the_loss_of_what_is_protected_is_a_finding(deployed_dev: Path) -> None:
     assert "known only in part" in summary(review)
 
 
+def test_the_replacement_of_what_is_protected_is_a_finding(tmp_path: Path) -> None:
+    with recorded(tmp_path, "prod") as local:
+        up(local)
+    with recorded(tmp_path, "prod", config={"azure-native:location": "northeurope"}) as local:
+        review = Review.of(preview(local), datetime.now(UTC))
+
+    assert "refuses this, and says no more of the rest: unable to replace" in review.findings[0]
+
+
 def test_no_secret_of_the_stack_is_in_the_review(deployed_dev: Path) -> None:
     with recorded(deployed_dev, config={"clients": [ALICE]}) as local:
         exported = json.dumps(values(local.stack.outputs())["clientCertificates"])
