@@ -42,8 +42,11 @@ def main() -> int:
     except Refused as refused:
         print(f"error: {refused}", file=sys.stderr)
         return 1
-    except automation.CommandError:
-        # The engine has already printed what is wrong.
+    except automation.CommandError as error:
+        # The engine has already printed what is wrong, if the CLI came as far as starting it.
+        printed, _, said = str(error).partition("stderr: ")
+        if not printed.rpartition("stdout:")[2].strip():
+            print(said.strip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the next command puts in order what is left", file=sys.stderr)

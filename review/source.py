@@ -210,7 +210,8 @@ def _events(log: Path) -> list[Mapping[str, Any]]:
 
 
 def _reason(stack: str, errors: list[str], said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # The Automation API puts a word before what went to standard error.
+    lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("error:")]
     useful = [text for text in errors if not re.match(r"(update|preview) failed", text)]
     found = (useful or told or lines or ["it gave no reason"])[0]

@@ -20,6 +20,11 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that it learns only when deploying."""
 
 _STACK = "pulumi:pulumi:Stack"
+# All that engines of version 3 do, with what has no effect here.
+_OPS = frozenset(
+    "same create update replace delete import read refresh create-replacement delete-replaced "
+    "discard-replaced remove-pending-replace import-replacement read-replacement read-discard".split()
+)
 _NOT_SHOWN = (_STACK, "pulumi:providers:", f"{PROJECT_NAME}:index:")
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
 _PARTS_OF_A_REPLACEMENT = ("create-replacement", "delete-replaced", "discard-replaced")
@@ -152,8 +157,8 @@ def parsed(text: str, title: str) -> Preview:
     """
     try:
         return _understood(text, title)
-    except (TypeError, AttributeError):
-        # A number where there should be a list, and the like.
+    except (TypeError, AttributeError, RecursionError):
+        # A number where there should be a list, a list in a list without an end, and the like.
         raise Refusal(f"{title} has not the shape of a preview; {MAKE_ONE}") from None
 
 

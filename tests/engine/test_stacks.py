@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import socket
+import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from localcloud.__main__ import main
 from localcloud.home import Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import opened, plain, program
@@ -218,3 +222,15 @@ def test_there_is_a_sentence_for_a_stack_that_does_not_exist(tmp_path: Path) -> 
     stack = opened("qa", home=shared_home(tmp_path))
     with pytest.raises(Refused, match=r"no Pulumi\.qa\.yaml; the stacks are dev, local, prod"):
         stack.__enter__()
+
+
+def test_what_the_cli_refuses_before_it_starts_the_engine_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = partial(opened, home=shared_home(tmp_path), config={"clients": None})
+    monkeypatch.setattr("localcloud.__main__.opened", without)
+    monkeypatch.setattr(sys, "argv", ["localcloud", "preview", "--stack", "dev"])
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+
+    assert main() == 1
+    assert "is missing configuration value 'clients'" in capsys.readouterr().err

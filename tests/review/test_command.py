@@ -220,6 +220,7 @@ def test_pulumi_is_asked_for_the_stack(pulumi: Pulumi, written: Written, tmp_pat
         ("error: no image sha256:ab4013f0401c403", "cannot be previewed: no image sha256:ab4013f"),
         ("error: 4010 of 4030 used", "cannot be previewed: 4010 of 4030 used"),
         ("error: something else", "cannot be previewed: something else"),
+        ("code: 1\nstdout: \nstderr: error: no clients", "cannot be previewed: no clients"),
         ("", "it gave no reason"),
     ],
 )

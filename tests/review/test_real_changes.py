@@ -371,12 +371,11 @@ def test_the_loss_of_what_is_protected_is_a_finding(deployed_dev: Path) -> None:
 
 
 def test_the_replacement_of_what_is_protected_is_a_finding(tmp_path: Path) -> None:
-    with recorded(tmp_path, "prod") as local:
-        up(local)
-    with recorded(tmp_path, "prod", config={"azure-native:location": "northeurope"}) as local:
-        review = Review.of(preview(local), datetime.now(UTC))
+    deployed(tmp_path, stack="prod")
+    moved = {"azure-native:location": "northeurope"}
+    (refused, *_) = reviewed(tmp_path, stack="prod", config=moved).findings
 
-    assert "refuses this, and says no more of the rest: unable to replace" in review.findings[0]
+    assert "says no more of the rest: unable to replace" in refused
 
 
 def test_no_secret_of_the_stack_is_in_the_review(deployed_dev: Path) -> None:
