@@ -173,7 +173,7 @@ def _effect(step: Step) -> str:
     effect = ""
     if step.type == GROUP:
         effect = {
-            "update": "restarts the containers, the address stays",
+            "update": "restarts the containers, the IP address stays",
             "replace": "downtime, the IP address changes",
             "delete": "the endpoint is gone",
         }.get(step.op, "")
