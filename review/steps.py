@@ -20,10 +20,27 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that it learns only when deploying."""
 
 _STACK = "pulumi:pulumi:Stack"
-# All that engines of version 3 do, with what has no effect here.
+# All that the engine does, as of version 3.259: of what else a step may be, nothing is understood.
 _OPS = frozenset(
-    "same create update replace delete import read refresh create-replacement delete-replaced "
-    "discard-replaced remove-pending-replace import-replacement read-replacement read-discard".split()
+    [
+        "same",
+        "create",
+        "update",
+        "replace",
+        "delete",
+        "import",
+        "read",
+        "refresh",
+        "diff",
+        "discard",
+        "create-replacement",
+        "delete-replaced",
+        "discard-replaced",
+        "import-replacement",
+        "read-replacement",
+        "remove-pending-replace",
+        "extend-parameterize",
+    ]
 )
 _NOT_SHOWN = (_STACK, "pulumi:providers:", f"{PROJECT_NAME}:index:")
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
@@ -127,6 +144,10 @@ class Preview:
     @property
     def is_first(self) -> bool:
         return not any(step.old for step in self.resources)
+
+    @property
+    def lists_stack(self) -> bool:
+        return any(step.type == _STACK for step in self.steps)
 
     @property
     def outputs(self) -> Mapping[str, Any]:
@@ -268,6 +289,8 @@ def _step(raw: Any, title: str) -> Step:
     urn = raw.get("urn") if isinstance(raw, Mapping) else None
     if not isinstance(urn, str) or urn.count("::") < 3 or not isinstance(raw.get("op"), str):
         raise Refusal(f"{title} has a step without op or urn, so it is no preview; {MAKE_ONE}")
+    if raw["op"] not in _OPS:
+        raise Refusal(f"{title} has a step {shown(raw['op'])}, which no engine known here takes")
     old, new = raw.get("oldState"), raw.get("newState")
     # A delete has only what was; what the engine sends as new there is the same again.
     op = raw["op"]

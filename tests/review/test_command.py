@@ -109,6 +109,24 @@ def of_another_project() -> dict[str, Any]:
     return dict(json.loads(json.dumps(of).replace("::mtls-model-endpoint::", "::shop::")))
 
 
+def without_the_stack() -> dict[str, Any]:
+    of = document()
+    of["steps"].remove(step(of, "mtls-model-endpoint-dev"))
+    return of
+
+
+def before_there_were_records() -> dict[str, Any]:
+    of = document()
+    del step(of, "mtls-model-endpoint-dev")["oldState"]["outputs"]["certificates"]
+    return of
+
+
+def of_another_engine() -> dict[str, Any]:
+    of = document()
+    step(of, "logs")["op"] = "abandon"
+    return of
+
+
 def of_an_older_version() -> dict[str, Any]:
     of = document()
     del records(of)[0]["issuer"]
@@ -129,6 +147,10 @@ def of_an_older_version() -> dict[str, Any]:
         pytest.param({"steps": 7}, "not the shape of a preview", id="steps that are no list"),
         pytest.param(of_another_project(), 'is of project "shop"', id="another project"),
         pytest.param(of_an_older_version(), "of an older version", id="outputs of before"),
+        pytest.param(before_there_were_records(), "of an older version", id="no records"),
+        pytest.param(without_the_stack(), "does not list the stack itself", id="without the stack"),
+        pytest.param(of_another_engine(), 'has a step "abandon"', id="an unknown step"),
+        pytest.param("[" * 100_000, "not the shape of a preview", id="lists in lists"),
     ],
 )
 def test_what_is_no_preview_is_refused_in_one_sentence(
