@@ -36,7 +36,9 @@ call: venv ## Make one verified prediction
 preview: tools ## Show what `up` would change; S=dev and S=prod work without an account
 	@$(LOCALCLOUD) preview --stack $(S) $(ARGS)
 
-ENVIRONMENT = $(or $(shell sed -n 's/.*:environment: *//p' 'Pulumi.$(S).yaml' 2>/dev/null),dev)
+# As YAML may write it: in quotes, with a comment behind it.
+ENVIRONMENT = $(or $(firstword $(shell sed -n 's/^ *mtls-model-endpoint:environment: *//p' \
+	'Pulumi.$(S).yaml' 2>/dev/null | tr -d "\"'")),dev)
 
 # BASE=origin/main compares with what that commit deploys instead of with this machine's stack.
 review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say

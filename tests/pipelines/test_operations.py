@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,3 +198,21 @@ def test_deploy_says_what_the_built_cli_comes_without(clone: Clone) -> None:
 
     assert said.returncode == REFUSED
     assert "a deployment needs the whole distribution" in said.stderr
+
+
+@pytest.mark.parametrize("written", ["prod", '"prod"', "'prod'", "prod # the real one"])
+def test_the_policies_are_those_of_the_environment_however_it_is_written(
+    clone: Clone, written: str
+) -> None:
+    file = clone.folder / "Pulumi.prod.yaml"
+    file.write_text(file.read_text().replace("environment: prod", f"environment: {written}"))
+
+    typed = subprocess.run(
+        ["make", "--dry-run", "plan", "S=prod"],  # noqa: S607  the user's own make
+        cwd=clone.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert "--policy-pack-config 'policy/config/prod.json'" in typed
