@@ -76,14 +76,30 @@ class Pack:
             raise Refusal(
                 f"--policy-pack {self.folder} is no policy pack: it has no PulumiPolicy.yaml"
             )
-        if self.config and not self.config.exists():
-            raise Refusal(f"--policy-pack-config {self.config} is not there")
+        if self.config:
+            self._require_config(self.config)
         described = yaml.safe_load(description.read_text()) or {}
         runtime = described.get("runtime") if isinstance(described, Mapping) else None
         options = runtime.get("options") if isinstance(runtime, Mapping) else None
         environment = options.get("virtualenv") if isinstance(options, Mapping) else None
         if environment:
             require_python(self.folder / environment)
+
+    def _require_config(self, file: Path) -> None:
+        if not file.exists():
+            raise Refusal(f"--policy-pack-config {file} is not there")
+        try:
+            config = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            config = None
+        if not isinstance(config, dict):
+            raise Refusal(f"--policy-pack-config {file} holds no JSON object of rules")
+        if self.folder == PROJECT / "policy":
+            # Slow to import, and another pack has other rules.
+            from policy.guardrails.configured import mistakes  # noqa: PLC0415
+
+            for mistake in mistakes(config):
+                raise Refusal(f"--policy-pack-config {file}: {mistake}")
 
 
 def from_file(name: str) -> Preview:

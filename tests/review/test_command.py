@@ -320,6 +320,40 @@ def test_a_pack_is_looked_at_before_anything_hangs(
     Pack(pack, None).require()
 
 
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("{", "holds no JSON object of rules"),
+        ("[]", "holds no JSON object of rules"),
+        ('{"tag": "advisory"}', "tag: there is no such rule, did you mean tags"),
+        (
+            '{"protected-against-deletion": {"protected": true}}',
+            "protected-against-deletion.protected: there is no such setting, did you mean protect; "
+            "allowed are enforcementLevel, protect",
+        ),
+    ],
+)
+def test_a_mistake_in_the_policies_configuration_is_refused(
+    capsys: Said, tmp_path: Path, config: str, why: str
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(config)
+    arguments = ["--stack", "dev", "--local", "--policy-pack", str(source.PROJECT / "policy")]
+
+    assert why in refused([*arguments, "--policy-pack-config", str(file)], capsys)
+
+
+@pytest.mark.parametrize("environment", ["dev", "test", "prod"])
+def test_the_committed_configurations_have_no_mistake(environment: str) -> None:
+    pack = source.PROJECT / "policy"
+    Pack(pack, pack / f"config/{environment}.json").require()
+
+
+def test_every_rule_may_be_configured_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"all": "advisory", "tags": {"required": []}}')
+    Pack(source.PROJECT / "policy", tmp_path / "config.json").require()
+
+
 def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
 
