@@ -92,6 +92,8 @@ def test_a_preview_without_what_is_unchanged_says_the_same_of_access(
 
     assert main(["--preview-json", written(of)]) == code
     part = capsys.readouterr().out
+    assert "| all |" in whole
+    assert "| all |" not in part, "most of what costs something is not listed"
     access = re.compile(r"### Who may call.*?### Certificates", re.DOTALL)
     assert access.findall(part) == access.findall(whole) != []
 
