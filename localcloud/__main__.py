@@ -43,10 +43,10 @@ def main() -> int:
         print(f"error: {refused}", file=sys.stderr)
         return 1
     except automation.CommandError as error:
-        # What goes wrong on the way is an event, and printed. What keeps the engine from setting
-        # out, a key that is missing or of another type, it says in its last words alone.
-        if words := str(error).rpartition("\n stderr: ")[2].strip():
-            print(words, file=sys.stderr)
+        # The engine has already printed what is wrong, if the CLI came as far as starting it.
+        printed, _, said = str(error).partition("stderr: ")
+        if not printed.rpartition("stdout:")[2].strip():
+            print(said.strip(), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the next command puts in order what is left", file=sys.stderr)

@@ -23,7 +23,7 @@ from typing import Any
 import yaml
 
 from clients.contract import Refusal
-from review.source import next_step, require_python
+from review.source import Pack, next_step, require_python
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -70,8 +70,9 @@ def deploy(stack: str, environment: str) -> None:
             "for this machine only; a deployment needs the whole distribution, "
             "https://www.pulumi.com/docs/iac/download-install/"
         )
-    pack = ["--policy-pack", "policy", "--policy-pack-config", f"policy/config/{environment}.json"]
-    _pulumi(stack, ["up", "--yes", *pack])
+    config = f"policy/config/{environment}.json"
+    Pack(PROJECT / "policy", PROJECT / config).require()
+    _pulumi(stack, ["up", "--yes", "--policy-pack", "policy", "--policy-pack-config", config])
 
 
 def destroy(stack: str, environment: str) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from clients.contract import Refusal, shown
 from clients.schema import VERSION
-from review.steps import Preview, Step
+from review.steps import MAKE_ONE, Preview, Step
 
 _NAME = re.compile(
     r"(?:client-(?P<client>.+)@(?P<of_client>\d+)|ca@(?P<of_ca>\d+)|(?P<server>server))-certificate"
@@ -123,7 +123,7 @@ class Access:
     def __init__(self, preview: Preview, now: datetime) -> None:
         self._preview = preview
         self._now = now
-        self.records = _records(preview.outputs)
+        self.records = _records(preview)
 
     @cached_property
     def is_open(self) -> bool:
@@ -256,7 +256,13 @@ def _role(match: re.Match[str]) -> tuple[str, int | None]:
     return "client", int(match["of_client"])
 
 
-def _records(outputs: Mapping[str, Any]) -> tuple[Record, ...]:
+def _records(preview: Preview) -> tuple[Record, ...]:
+    if not preview.lists_stack and any(step.old for step in preview.resources):
+        raise Refusal(
+            "the preview does not list the stack itself, so who may call today is not known; "
+            f"{MAKE_ONE}"
+        )
+    outputs = preview.outputs
     if not outputs:
         return ()
     endpoint = outputs.get("endpoint")
@@ -266,8 +272,12 @@ def _records(outputs: Mapping[str, Any]) -> tuple[Record, ...]:
             f"the stack's outputs are of version {version}, and this project knows version "
             f"{VERSION}; review with the commit that was deployed, or a later one"
         )
-    listed = outputs.get("certificates", [])
-    return tuple(Record.read(raw, i) for i, raw in enumerate(_list(listed)))
+    if "certificates" not in outputs:
+        raise Refusal(
+            "the stack's outputs are of an older version: there is no output `certificates`, so "
+            "who may call today is not known; deploy with this version first"
+        )
+    return tuple(Record.read(raw, i) for i, raw in enumerate(_list(outputs["certificates"])))
 
 
 def _list(value: Any) -> Iterable[Any]:

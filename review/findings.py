@@ -88,6 +88,10 @@ def _of_a_step(step: Step) -> Iterator[str]:
         yield f"{code(step.name)} is {step.op}d, and with it {_HOLDS[step.type]}.{why}"
     elif step.op in _ENDS and step.old and step.old.protect:
         yield f"{code(step.name)} is protected, and would be {step.op}d."
+    elif (
+        step.type in _HOLDS and step.old and step.old.protect and step.new and not step.new.protect
+    ):
+        yield f"{code(step.name)} is no longer protected: from then on it can be deleted by a slip."
 
 
 def _of_certificates(preview: Preview, access: Access, now: datetime) -> Iterator[str]:

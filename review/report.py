@@ -71,7 +71,7 @@ def markdown(review: Review) -> str:
         *_readers(review.preview),
         *_certificates(review.access),
         *_policies(review.preview),
-        *_cost(review.cost),
+        *_cost(review.cost, review.preview),
     ]
     text = without_keys("\n\n".join(sections) + "\n")
     if len(text) <= LONGEST:
@@ -173,7 +173,7 @@ def _effect(step: Step) -> str:
     effect = ""
     if step.type == GROUP:
         effect = {
-            "update": "restarts the containers, the address stays",
+            "update": "restarts the containers, the IP address stays",
             "replace": "downtime, the IP address changes",
             "delete": "the endpoint is gone",
         }.get(step.op, "")
@@ -306,7 +306,7 @@ def _policies(preview: Preview) -> Iterable[str]:
     yield _table("| level | rule | resource | what it says |", rows)
 
 
-def _cost(priced: Cost) -> Iterable[str]:
+def _cost(priced: Cost, preview: Preview) -> Iterable[str]:
     listed = cost.prices()
     yield f"### Cost in a month ({listed['currency']})"
     if not priced.lines:
@@ -321,7 +321,9 @@ def _cost(priced: Cost) -> Iterable[str]:
         f"{priced.known(side):.2f}{' and what is unknown' if priced.is_unknown(side) else ''}"
         for side in ("before", "after")
     )
-    total = f"| all | {before} | {after} | |"
+    # Without --show-sames most of what costs something is not there to be counted.
+    is_whole = preview.is_first or any(step.op == "same" for step in preview.resources)
+    total = f"| {'all' if is_whole else 'all that this preview lists'} | {before} | {after} | |"
     yield _table("| resource | before | after | from |", [*rows, total])
     sources = dict.fromkeys(
         price.source for line in priced.lines for price in (line.before, line.after) if price.source

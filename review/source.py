@@ -25,6 +25,8 @@ from review.text import without_keys
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+# Of what may not be deleted, and of what may not be replaced, as of version 3.259.
+_PROTECTED = r"is protected|cannot be deleted|marked for protection"
 # What `pulumi` says, and what to do about it. Its words, as of version 3.259.
 _NEXT_STEPS = (
     (
@@ -74,14 +76,30 @@ class Pack:
             raise Refusal(
                 f"--policy-pack {self.folder} is no policy pack: it has no PulumiPolicy.yaml"
             )
-        if self.config and not self.config.exists():
-            raise Refusal(f"--policy-pack-config {self.config} is not there")
+        if self.config:
+            self._require_config(self.config)
         described = yaml.safe_load(description.read_text()) or {}
         runtime = described.get("runtime") if isinstance(described, Mapping) else None
         options = runtime.get("options") if isinstance(runtime, Mapping) else None
         environment = options.get("virtualenv") if isinstance(options, Mapping) else None
         if environment:
             require_python(self.folder / environment)
+
+    def _require_config(self, file: Path) -> None:
+        if not file.exists():
+            raise Refusal(f"--policy-pack-config {file} is not there")
+        try:
+            config = json.loads(file.read_bytes())
+        except (OSError, ValueError):
+            config = None
+        if not isinstance(config, dict):
+            raise Refusal(f"--policy-pack-config {file} holds no JSON object of rules")
+        if self.folder == PROJECT / "policy":
+            # Slow to import, and another pack has other rules.
+            from policy.guardrails.configured import mistakes  # noqa: PLC0415
+
+            for mistake in mistakes(config):
+                raise Refusal(f"--policy-pack-config {file}: {mistake}")
 
 
 def from_file(name: str) -> Preview:
@@ -137,7 +155,7 @@ def understood(
     title = f"the preview of stack {shown(stack)}"
     policies = steps.policy_findings(events)
     errors = steps.errors(events)
-    protected = [text for text in errors if re.search(r"is protected|cannot be deleted", text)]
+    protected = [text for text in errors if re.search(_PROTECTED, text)]
     violated = any(finding.level == "mandatory" for finding in policies or ())
     if failed and not protected and not violated:
         raise Refusal(_reason(stack, errors, said))
@@ -208,7 +226,8 @@ def _events(log: Path) -> list[Mapping[str, Any]]:
 
 
 def _reason(stack: str, errors: list[str], said: str) -> str:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    # The Automation API puts a word before what went to standard error.
+    lines = [line.strip().removeprefix("stderr: ") for line in said.splitlines() if line.strip()]
     told = [line for line in lines if line.startswith("error:")]
     useful = [text for text in errors if not re.match(r"(update|preview) failed", text)]
     found = (useful or told or lines or ["it gave no reason"])[0]

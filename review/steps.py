@@ -20,6 +20,28 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that it learns only when deploying."""
 
 _STACK = "pulumi:pulumi:Stack"
+# All that the engine does, as of version 3.259: of what else a step may be, nothing is understood.
+_OPS = frozenset(
+    [
+        "same",
+        "create",
+        "update",
+        "replace",
+        "delete",
+        "import",
+        "read",
+        "refresh",
+        "diff",
+        "discard",
+        "create-replacement",
+        "delete-replaced",
+        "discard-replaced",
+        "import-replacement",
+        "read-replacement",
+        "remove-pending-replace",
+        "extend-parameterize",
+    ]
+)
 _NOT_SHOWN = (_STACK, "pulumi:providers:", f"{PROJECT_NAME}:index:")
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
 _PARTS_OF_A_REPLACEMENT = ("create-replacement", "delete-replaced", "discard-replaced")
@@ -124,6 +146,10 @@ class Preview:
         return not any(step.old for step in self.resources)
 
     @property
+    def lists_stack(self) -> bool:
+        return any(step.type == _STACK for step in self.steps)
+
+    @property
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs as the last deployment left them."""
         for step in self.steps:
@@ -152,8 +178,8 @@ def parsed(text: str, title: str) -> Preview:
     """
     try:
         return _understood(text, title)
-    except (TypeError, AttributeError):
-        # A number where there should be a list, and the like.
+    except (TypeError, AttributeError, RecursionError):
+        # A number where there should be a list, a list in a list without an end, and the like.
         raise Refusal(f"{title} has not the shape of a preview; {MAKE_ONE}") from None
 
 
@@ -263,6 +289,8 @@ def _step(raw: Any, title: str) -> Step:
     urn = raw.get("urn") if isinstance(raw, Mapping) else None
     if not isinstance(urn, str) or urn.count("::") < 3 or not isinstance(raw.get("op"), str):
         raise Refusal(f"{title} has a step without op or urn, so it is no preview; {MAKE_ONE}")
+    if raw["op"] not in _OPS:
+        raise Refusal(f"{title} has a step {shown(raw['op'])}, which no engine known here takes")
     old, new = raw.get("oldState"), raw.get("newState")
     # A delete has only what was; what the engine sends as new there is the same again.
     op = raw["op"]

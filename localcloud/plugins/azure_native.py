@@ -186,7 +186,8 @@ class AzureNative(Plugin):
         if type_token(urn) == vaults.VAULT:
             uri = state["properties"]["vaultUri"]
             return {**new, "properties": {**new["properties"], "vaultUri": uri}}
-        computed = ("identity", "ipAddress", *_COMPUTED.get(type_token(urn), ()))
+        # The real provider, too, goes on knowing the name: what hangs on it would be replaced.
+        computed = ("name", "identity", "ipAddress", *_COMPUTED.get(type_token(urn), ()))
         return {**new, **{key: state[key] for key in computed if key in state}}
 
     def read(self, urn: str, id_: str, inputs: Properties, state: Properties) -> Properties | None:

@@ -38,6 +38,8 @@ def _tags(resource: Resource, config: Config) -> Iterator[str]:
 
 
 def _location(resource: Resource, config: Config) -> Iterator[str]:
+    if resource.type.startswith("pulumi:providers:"):
+        return  # nowhere itself: it only says where others are
     location = resource.props.get("location")
     if isinstance(location, str) and config["allowed"]:
         name = location.replace(" ", "").lower()

@@ -71,10 +71,24 @@ def _one_ca(resources: Sequence[Resource], config: Config) -> Iterator[str]:
 
 
 def _known_clients(resources: Sequence[Resource], config: Config) -> Iterator[str]:
-    names = {name for name, _ in _clients(resources).values()}
+    issued, recorded = _clients(resources), _recorded(resources)
+    names = {name for name, _ in issued.values()}
     for configuration, _ in _sidecars(resources):
-        for name in sorted(set(accepted(configuration).values()) - names):
+        listed = accepted(configuration)
+        for name in sorted(set(listed.values()) - names):
             yield f"{name} is let in, and the stack has no such client"
+        for serial, name in listed.items():
+            if name in names and recorded and serial not in {*issued, *recorded}:
+                yield f"{name} is let in with certificate {serial}, which the stack never issued"
+
+
+def _recorded(resources: Sequence[Resource]) -> set[str]:
+    """Serial numbers that the stack says it issued to clients; none where that is unknown."""
+    outputs = next((r.props for r in resources if r.type == "pulumi:pulumi:Stack"), {})
+    records = [r for r in each(outputs.get("certificates")) if at(r, "role") == "client"]
+    serials = [at(record, "serialNumber") for record in records]
+    known = all(isinstance(serial, str) for serial in serials)
+    return {str(serial).lstrip("0") for serial in serials} if known else set()
 
 
 def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]:

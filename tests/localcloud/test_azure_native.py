@@ -184,11 +184,12 @@ def test_a_preview_knows_what_was_asked_for_and_not_what_azure_answers(arm: Arm)
 
 
 def test_a_preview_of_an_update_still_knows_what_azure_answered_before(arm: Arm) -> None:
-    state = {"loginServer": "localhost:1", "registryName": "model12345", "tags": {"a": "b"}}
+    asked = {"registryName": "model12345"}
+    state = {**asked, "name": "model12345", "loginServer": "localhost:1", "tags": {"a": "b"}}
 
-    known = arm.plugin.preview_update(urn(REGISTRY), {"registryName": "model12345"}, state)
+    known = arm.plugin.preview_update(urn(REGISTRY), asked, state)
 
-    assert known == {"registryName": "model12345", "loginServer": "localhost:1"}
+    assert known == {**asked, "name": "model12345", "loginServer": "localhost:1"}
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from tests.policy.edits import (
     unprotected_ca,
     vault,
     with_a_key,
+    with_another_of_alices,
     with_mallory,
     without_tag,
 )
@@ -318,6 +319,11 @@ BAD: dict[str, Bad] = {
         "accepted-are-clients",
         "mallory is let in",
         patches={"continuity.accepted": with_mallory},
+    ),
+    "a certificate in a client's name that was never issued": Bad(
+        "accepted-are-clients",
+        "alice is let in with certificate AB, which the stack never issued",
+        patches={"continuity.accepted": with_another_of_alices},
     ),
     "certificates too short to hand out": Bad(
         "clients-can-keep-up",

@@ -133,6 +133,10 @@ def with_mallory(records: Any) -> dict[str, str]:
     return {**accepted(records), listed_as("AB", "ab" * 20): "mallory"}
 
 
+def with_another_of_alices(records: Any) -> dict[str, str]:
+    return {**accepted(records), listed_as("AB", "ab" * 20): "alice"}
+
+
 def ca_with_its_key(props: dict[str, Any], _: pulumi.ResourceOptions) -> None:
     """Known as late as the keys of the program's own."""
     secret, own = props["volumes"][0].secret, props["volumes"][0].secret["server.key"]

@@ -275,6 +275,8 @@ def test_protection_and_places_are_asked_for() -> None:
     assert not places.findings(
         resource(places, {"location": "West Europe"}), {"allowed": ["westeurope"]}
     )
+    provider = Resource("pulumi:providers:azure-native", "default", {"location": "eastus"})
+    assert places.findings(provider, {"allowed": ["westeurope"]}) == []
 
 
 @pytest.mark.parametrize("type_", ["SelfSignedCert", "LocallySignedCert"])

@@ -159,6 +159,12 @@ def issued(certificate: Any = ALICE, client: str = "alice") -> Resource:
     return Resource(type_, f"client-{client}@1-certificate", {"certPem": text})
 
 
+def records(serial: Any) -> Resource:
+    """What the stack says of a certificate that it issued to alice."""
+    listed = [{"role": "client", "name": "alice", "serialNumber": serial}]
+    return Resource("pulumi:pulumi:Stack", "stack", {"certificates": listed})
+
+
 def pulls(server: Any) -> Resource:
     props = {"imageRegistryCredentials": [{"server": server, "identity": "id"}]}
     return Resource("azure-native:containerinstance:ContainerGroup", "it", props)
@@ -194,6 +200,13 @@ STACKS: dict[str, tuple[str, Resources, Resources, str, Any]] = {
         [sidecar(), issued()],
         [sidecar(), issued(client="bob")],
         "alice is let in, and the stack has no such client",
+        None,
+    ),
+    "a client's name for another certificate": (
+        "accepted-are-clients",
+        [sidecar(), issued(), records("0A11CE")],
+        [sidecar(CONF.replace("A11CE/", "A11CF/")), issued(), records("0A11CE")],
+        "alice is let in with certificate A11CF, which the stack never issued",
         None,
     ),
     "twenty days": (

@@ -93,7 +93,7 @@ def test_what_the_model_does_not_understand_is_said_in_its_words(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     with ModelClient(handed_out(deployment, tmp_path / "alice")) as model:
-        with pytest.raises(InvalidInputError, match=r"The model does not take this: .+"):
+        with pytest.raises(InvalidInputError, match=r"The model does not take this: .+[^.]\.$"):
             model.predict([["ten"]])
         with pytest.raises(InvalidInputError, match="99"):
             model.predict(INSTANCES, version=99)

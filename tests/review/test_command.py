@@ -93,6 +93,8 @@ def test_a_preview_without_what_is_unchanged_says_the_same_of_access(
 
     assert main(["--preview-json", written(of)]) == code
     part = capsys.readouterr().out
+    assert "| all |" in whole
+    assert "| all |" not in part, "most of what costs something is not listed"
     access = re.compile(r"### Who may call.*?### Certificates", re.DOTALL)
     assert access.findall(part) == access.findall(whole) != []
 
@@ -108,6 +110,24 @@ def test_a_picture_of_nothing_is_still_a_picture(written: Written, tmp_path: Pat
 def of_another_project() -> dict[str, Any]:
     of = document()
     return dict(json.loads(json.dumps(of).replace("::mtls-model-endpoint::", "::shop::")))
+
+
+def without_the_stack() -> dict[str, Any]:
+    of = document()
+    of["steps"].remove(step(of, "mtls-model-endpoint-dev"))
+    return of
+
+
+def before_there_were_records() -> dict[str, Any]:
+    of = document()
+    del step(of, "mtls-model-endpoint-dev")["oldState"]["outputs"]["certificates"]
+    return of
+
+
+def of_another_engine() -> dict[str, Any]:
+    of = document()
+    step(of, "logs")["op"] = "abandon"
+    return of
 
 
 def of_an_older_version() -> dict[str, Any]:
@@ -130,6 +150,10 @@ def of_an_older_version() -> dict[str, Any]:
         pytest.param({"steps": 7}, "not the shape of a preview", id="steps that are no list"),
         pytest.param(of_another_project(), 'is of project "shop"', id="another project"),
         pytest.param(of_an_older_version(), "of an older version", id="outputs of before"),
+        pytest.param(before_there_were_records(), "of an older version", id="no records"),
+        pytest.param(without_the_stack(), "does not list the stack itself", id="without the stack"),
+        pytest.param(of_another_engine(), 'has a step "abandon"', id="an unknown step"),
+        pytest.param("[" * 100_000, "not the shape of a preview", id="lists in lists"),
     ],
 )
 def test_what_is_no_preview_is_refused_in_one_sentence(
@@ -221,6 +245,7 @@ def test_pulumi_is_asked_for_the_stack(pulumi: Pulumi, written: Written, tmp_pat
         ("error: no image sha256:ab4013f0401c403", "cannot be previewed: no image sha256:ab4013f"),
         ("error: 4010 of 4030 used", "cannot be previewed: 4010 of 4030 used"),
         ("error: something else", "cannot be previewed: something else"),
+        ("code: 1\nstdout: \nstderr: error: no clients", "cannot be previewed: no clients"),
         ("", "it gave no reason"),
     ],
 )
@@ -296,6 +321,40 @@ def test_a_pack_is_looked_at_before_anything_hangs(
     assert not (tmp_path / "started").exists()
     description.write_text(f"runtime: {{name: python, options: {{virtualenv: {sys.prefix}}}}}")
     Pack(pack, None).require()
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ("{", "holds no JSON object of rules"),
+        ("[]", "holds no JSON object of rules"),
+        ('{"tag": "advisory"}', "tag: there is no such rule, did you mean tags"),
+        (
+            '{"protected-against-deletion": {"protected": true}}',
+            "protected-against-deletion.protected: there is no such setting, did you mean protect; "
+            "allowed are enforcementLevel, protect",
+        ),
+    ],
+)
+def test_a_mistake_in_the_policies_configuration_is_refused(
+    capsys: Said, tmp_path: Path, config: str, why: str
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(config)
+    arguments = ["--stack", "dev", "--local", "--policy-pack", str(source.PROJECT / "policy")]
+
+    assert why in refused([*arguments, "--policy-pack-config", str(file)], capsys)
+
+
+@pytest.mark.parametrize("environment", ["dev", "test", "prod"])
+def test_the_committed_configurations_have_no_mistake(environment: str) -> None:
+    pack = source.PROJECT / "policy"
+    Pack(pack, pack / f"config/{environment}.json").require()
+
+
+def test_every_rule_may_be_configured_at_once(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"all": "advisory", "tags": {"required": []}}')
+    Pack(source.PROJECT / "policy", tmp_path / "config.json").require()
 
 
 def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:

@@ -373,6 +373,13 @@ def test_the_loss_of_what_is_protected_is_a_finding(deployed_dev: Path) -> None:
     assert "known only in part" in summary(review)
 
 
+def test_the_replacement_of_what_is_protected_is_a_finding(tmp_path: Path) -> None:
+    deployed(tmp_path, stack="prod")
+    moved = {"azure-native:location": "northeurope"}
+    (said, *_) = reviewed(tmp_path, stack="prod", config=moved).findings
+    assert "says no more of the rest: unable to replace" in said
+
+
 def test_no_secret_of_the_stack_is_in_the_review(deployed_dev: Path) -> None:
     with recorded(deployed_dev, config={"clients": [ALICE]}) as local:
         exported = json.dumps(values(local.stack.outputs())["clientCertificates"])

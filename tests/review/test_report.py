@@ -37,7 +37,7 @@ def test_an_update_of_the_group_is_said_to_restart_the_containers() -> None:
     said = markdown(review(of))
 
     assert "the containers restart in place" in said
-    assert "restarts the containers, the address stays" in said
+    assert "restarts the containers, the IP address stays" in said
     assert "downtime" not in said
 
 
@@ -88,6 +88,15 @@ def test_losing_what_is_protected_is_a_finding() -> None:
     (finding,) = review(of).findings
 
     assert "`registry-pull-identity` is protected" in finding
+
+
+def test_protection_that_is_taken_away_is_a_finding() -> None:
+    of = document("unchanged")
+    step(of, "registry-acr")["oldState"]["protect"] = True
+
+    assert review(of).findings == [
+        "`registry-acr` is no longer protected: from then on it can be deleted by a slip."
+    ]
 
 
 def with_canaries(value: Any, path: str = "") -> Any:

@@ -89,7 +89,7 @@ def read(bundle: Bundle, answer: httpx.Response) -> Any:
         return told
     error = told.get("error") if isinstance(told, dict) else None
     words = error if isinstance(error, str) else f"no reason (status {answer.status_code})"
-    raise _refusal(bundle, answer, words)
+    raise _refusal(bundle, answer, words.rstrip("."))  # each sentence here has its own
 
 
 def _refusal(bundle: Bundle, answer: httpx.Response, words: str) -> ModelClientError:
