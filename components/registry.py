@@ -50,6 +50,10 @@ class ContainerRegistry(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mtls-model-endpoint:index:ContainerRegistry", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        # The images can be lost, the permission can be given again. And it must be free to go: when
+        # the identity is updated, if only its tags, a preview does not know the principal's id any
+        # more, plans another assignment, and would be refused.
+        replaceable = pulumi.ResourceOptions(parent=self, protect=False)
 
         # Azure: 5 to 50 letters and digits, unique among all registries there are.
         suffix = random.RandomString(
@@ -69,9 +73,9 @@ class ContainerRegistry(pulumi.ComponentResource):
             f"{name}-pull-identity",
             resource_group_name=args.resource_group_name,
             tags=args.tags,
-            opts=child,
+            opts=replaceable,
         )
-        assignment_name = random.RandomUuid(f"{name}-acr-pull-name", opts=child)
+        assignment_name = random.RandomUuid(f"{name}-acr-pull-name", opts=replaceable)
         self.acr_pull = authorization.RoleAssignment(
             f"{name}-acr-pull",
             role_assignment_name=assignment_name.result,
@@ -81,7 +85,7 @@ class ContainerRegistry(pulumi.ComponentResource):
             # Without the type Azure looks the principal up in a directory that may not know a
             # new identity yet, and refuses.
             principal_type=authorization.PrincipalType.SERVICE_PRINCIPAL,
-            opts=child,
+            opts=replaceable,
         )
         self.login_server = registry.login_server
         self.pull_identity_id = identity.id

@@ -183,12 +183,11 @@ class AzureNative(Plugin):
         return known
 
     def preview_update(self, urn: str, new: Properties, state: Properties) -> Properties:
-        if type_token(urn) == vaults.VAULT:
-            uri = state["properties"]["vaultUri"]
-            return {**new, "properties": {**new["properties"], "vaultUri": uri}}
-        # The real provider, too, goes on knowing the name: what hangs on it would be replaced.
-        computed = ("name", "identity", "ipAddress", *_COMPUTED.get(type_token(urn), ()))
-        return {**new, **{key: state[key] for key in computed if key in state}}
+        """What was asked for, and of what Azure answered these two alone, as the real plugin does:
+        https://github.com/pulumi/pulumi-azure-native/blob/006a62afe453b416e5d5c98d2d91c4c7281f52f9/provider/pkg/provider/provider.go
+        """
+        stable = {key: state[key] for key in ("name", "location") if key in state}
+        return self.preview_create(urn, new) | stable
 
     def read(self, urn: str, id_: str, inputs: Properties, state: Properties) -> Properties | None:
         record = self.cloud.get(id_)

@@ -156,12 +156,6 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             {"logs": "update"},
             id="log retention touches logs only",
         ),
-        pytest.param(
-            {"registrySku": "Standard"},
-            program,
-            {"registry-acr": "update"},
-            id="the registry's SKU touches the registry only",
-        ),
     ],
 )
 def test_a_change_does_what_its_preview_says(
@@ -176,6 +170,18 @@ def test_a_change_does_what_its_preview_says(
     # A build's digest is unknown before it, so more may be previewed than happens; never less.
     assert previewed.operations == expected
     assert again.operations == {}
+
+
+def test_what_a_preview_cannot_know_is_not_touched(deployed_dev: Path) -> None:
+    """Of an updated registry it does not know the login server before, and so no image."""
+    with recorded(deployed_dev, config={"registrySku": "Standard"}) as local:
+        previewed = preview(local).operations
+        deployed = up(local).operations
+
+    assert deployed == {"registry-acr": "update"}
+    assert previewed == dict.fromkeys(
+        ["registry-acr", "model-image-build", "sidecar-image-build", "endpoint-group"], "update"
+    )
 
 
 def test_the_old_group_goes_before_the_new_one_comes(deployed_dev: Path) -> None:

@@ -22,7 +22,7 @@ from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import opened, plain, program
 from tests.conftest import free_ports, shared_home
-from tests.engine.engine import changing, failing_up, recorded, up
+from tests.engine.engine import changing, failing_up, preview, recorded, up
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"
@@ -60,6 +60,19 @@ def test_prod_refuses_to_delete_what_must_stay(tmp_path: Path) -> None:
     protected = {r["urn"].split("::")[-1] for r in exported["resources"] if r.get("protect")}
     assert {"resource-group", "registry-acr", "ca@1-key"} <= protected
     assert "endpoint-group" not in protected
+
+
+def test_prod_can_be_given_other_tags(tmp_path: Path) -> None:
+    """The preview cannot know whether the identity that pulls stays who it is."""
+    with recorded(tmp_path, "prod") as local:
+        up(local)
+    with recorded(tmp_path, "prod", config={"tags": {"owner": "somebody else"}}) as local:
+        preview(local)
+        deployed = up(local).operations
+
+    assert set(deployed.values()) == {"update"}
+    assert "registry-acr-pull" not in deployed
+    assert {"resource-group", "registry-acr", "endpoint-group"} <= deployed.keys()
 
 
 def test_no_private_key_is_readable_in_the_state(tmp_path: Path) -> None:

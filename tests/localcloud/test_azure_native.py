@@ -183,13 +183,14 @@ def test_a_preview_knows_what_was_asked_for_and_not_what_azure_answers(arm: Arm)
     assert arm.cloud.all() == []
 
 
-def test_a_preview_of_an_update_still_knows_what_azure_answered_before(arm: Arm) -> None:
+def test_of_what_azure_answered_a_preview_of_an_update_knows_name_and_location(arm: Arm) -> None:
     asked = {"registryName": "model12345"}
-    state = {**asked, "name": "model12345", "loginServer": "localhost:1", "tags": {"a": "b"}}
+    stays = {"name": "model12345", "location": "westeurope"}
+    state = {**asked, **stays, "loginServer": "localhost:1", "tags": {"a": "b"}}
 
     known = arm.plugin.preview_update(urn(REGISTRY), asked, state)
 
-    assert known == {**asked, "name": "model12345", "loginServer": "localhost:1"}
+    assert known == {**asked, **stays, "loginServer": UNKNOWN}
 
 
 @pytest.mark.parametrize(

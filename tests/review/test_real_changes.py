@@ -106,7 +106,7 @@ def test_a_first_deployment(tmp_path: Path) -> None:
         pytest.param(
             {"registrySku": "Standard"},
             [],
-            "the endpoint is not touched; nobody loses access; cost +15.21 USD a month",
+            "nobody loses access; cost +15.21 USD a month",
             id="a larger registry",
         ),
         pytest.param(
