@@ -34,6 +34,15 @@ STACK_FILES = ROOT
 class SettingsError(pulumi.RunError):
     """The stack file holds values that cannot be deployed; one sentence for each."""
 
+    def __init__(self, *sentences: str) -> None:
+        stack = pulumi.get_stack()
+        # Without its name a command changes the stack that happens to be selected.
+        typed = (
+            re.sub("Type: pulumi config (set|rm)", rf"\g<0> --stack {stack}", sentence)
+            for sentence in sentences
+        )
+        super().__init__(f"Pulumi.{stack}.yaml cannot be deployed:\n  " + "\n  ".join(typed))
+
 
 class ContainerResources(Section):
     """What a container asks of Azure, and what it may use at most."""
@@ -184,9 +193,7 @@ class StackSettings(Section):
                 _require_secret(f"{project}:certificates")
         except ValidationError as error:
             sentences = dict.fromkeys(sentence(cls, e) for e in error.errors())
-            raise SettingsError(
-                f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  " + "\n  ".join(sentences)
-            ) from None
+            raise SettingsError(*sentences) from None
         return settings
 
     @property
@@ -331,7 +338,6 @@ def _require_secret(key: str) -> None:
     is_readable = file.is_file() and "PRIVATE KEY-----" in str(yaml.safe_load(file.read_text()))
     if is_readable or not pulumi.runtime.config.is_config_secret(key):
         raise SettingsError(
-            f"Pulumi.{pulumi.get_stack()}.yaml cannot be deployed:\n  "
             "certificates.authority.privateKeyPem: a value in plain text is not allowed; it takes "
             f"a secret, encrypted in the file. Type: {SET_KEY}"
         )

@@ -167,7 +167,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_created(tmp_path: Path) -> Non
 
     assert (
         'endpointPort: "70000" is not allowed; it takes a TCP port from 1 to 65535 that no other '
-        "key uses. Type: pulumi config set endpointPort 443" in errors
+        "key uses. Type: pulumi config set --stack dev endpointPort 443" in errors
     )
     assert "Traceback" not in errors
     assert "azure-native" not in exported.replace("azure-native:location", "")

@@ -20,6 +20,7 @@ from settings import StackSettings
 from tests.unit.cas import Ca, make_ca, on_an_unknown_curve, with_its_curve
 from tests.unit.program import Deployment, as_config, run, stack_file
 from tests.unit.pulumi_config import type_in
+from tests.unit.refused.words import told
 
 ROOT_CA = make_ca("Root")
 MIDDLE_CA = make_ca("Middle", issuer=ROOT_CA)
@@ -58,9 +59,7 @@ def sentences(overrides: dict[str, Any]) -> list[str]:
     """What a stack file with this CA is refused with."""
     error = load(stack_file("dev", overrides)).error
     assert isinstance(error, settings.SettingsError), repr(error)
-    first, *others = str(error).splitlines()
-    assert first == "Pulumi.dev.yaml cannot be deployed:"
-    return [sentence.strip() for sentence in others]
+    return told(error)
 
 
 def unfit(ca: str, allowed: str) -> list[str]:
@@ -224,7 +223,7 @@ def test_typing_what_the_refusals_say_ends_with_a_stack_that_deploys(case: str) 
     seen: set[str] = set()
 
     while error := load(values).error:
-        (sentence,) = str(error).splitlines()[1:]
+        (sentence,) = told(error)
         assert sentence not in seen, "the command did not help"
         seen.add(sentence)
         given = values["certificates"]["authority"]
@@ -327,9 +326,8 @@ def test_a_key_in_plain_text_is_refused() -> None:
     error = run(StackSettings.load, config=config, secret_keys=()).error
 
     assert isinstance(error, settings.SettingsError)
-    assert str(error).splitlines() == [
-        "Pulumi.dev.yaml cannot be deployed:",
-        f"  {KEY}: a value in plain text is not allowed; it takes a secret, encrypted in the file. "
+    assert told(error) == [
+        f"{KEY}: a value in plain text is not allowed; it takes a secret, encrypted in the file. "
         f"Type: {SET_KEY}",
     ]
 

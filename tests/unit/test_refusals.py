@@ -13,6 +13,7 @@ import settings
 from tests.unit.program import STACKS, Deployment, as_config, refused, run, stack_file
 from tests.unit.pulumi_config import not_as_declared, type_in
 from tests.unit.refused import certificates, clients, group, keys, names
+from tests.unit.refused.words import told
 
 SUBJECTS = (keys, names, group, certificates, clients)
 REFUSED = {name: case for subject in SUBJECTS for name, case in subject.CASES.items()}
@@ -35,22 +36,23 @@ def test_a_refusal_names_key_value_what_is_allowed_and_what_to_type(case: str) -
     error = refused("dev", overrides).error
 
     assert isinstance(error, settings.SettingsError)
-    assert str(error).splitlines() == [
-        "Pulumi.dev.yaml cannot be deployed:",
-        *(f"  {sentence}" for sentence in sentences),
-    ]
+    assert told(error) == sentences
 
 
 def test_too_many_tags_are_refused() -> None:
     error = refused("dev", {"tags": {f"tag{i}": "x" for i in range(41)}}).error
 
-    assert f"is not allowed; it takes {names.TAGS}. Type: pulumi config rm tags" in str(error)
+    assert f"is not allowed; it takes {names.TAGS}. Type: pulumi config rm tags" in told(error)[0]
     assert load(stack_file("dev", {"tags": {f"tag{i}": "x" for i in range(40)}})).error is None
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_the_stack_file_that_is_wrong_is_named(stack: str) -> None:
-    assert str(refused(stack, {"tls": "off"}).error).startswith(f"Pulumi.{stack}.yaml cannot be")
+def test_the_stack_that_is_wrong_is_named_also_in_the_command(stack: str) -> None:
+    """Which otherwise changes the one that happens to be selected."""
+    error = str(refused(stack, {"tls": "off"}).error)
+
+    assert error.startswith(f"Pulumi.{stack}.yaml cannot be deployed:\n  tls: ")
+    assert error.endswith(f"Type: pulumi config set --stack {stack} tls mtls")
 
 
 @refusals
@@ -59,7 +61,7 @@ def test_typing_what_the_refusals_say_ends_with_a_stack_that_deploys(case: str) 
     seen: set[str] = set()
 
     while error := load(values).error:
-        sentences = str(error).splitlines()[1:]
+        sentences = told(error)
         assert seen.isdisjoint(sentences), "the command did not help"
         seen |= set(sentences)
         # Removals last and from the end: they renumber what follows.

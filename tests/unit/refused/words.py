@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
+COMMAND = re.compile(r"(Type: pulumi config \w+) --stack dev")
 Cases = dict[str, tuple[dict[str, Any], list[str]]]
 """What is changed in a good stack file, and the sentences that refuse it."""
+
+
+def told(error: Exception | None) -> list[str]:
+    """The sentences that refuse the stack dev. That every command names it is left out."""
+    first, *others = str(error).splitlines()
+    assert first == "Pulumi.dev.yaml cannot be deployed:"
+    assert all(other.startswith("  ") for other in others)
+    text = "\n".join(other[2:] for other in others)
+    assert len(COMMAND.findall(text)) == text.count("Type: pulumi config ")
+    return COMMAND.sub(r"\1", text).splitlines()
 
 
 def missing(key: str, allowed: str, typed: str) -> str:
