@@ -56,6 +56,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _preview(given: argparse.Namespace) -> Preview:
     if given.base is not None and given.preview_json is not None:
         raise Refusal("--base compares a stack with a commit; name the stack with --stack")
+    if given.policy_pack and given.preview_json is not None:
+        raise Refusal(
+            "--policy-pack is run with a preview that is made now; name the stack with --stack, or "
+            "make the preview with `pulumi preview --json --policy-pack`"
+        )
     if given.preview_json is not None:
         return source.from_file(given.preview_json)
     if given.policy_pack_config and not given.policy_pack:

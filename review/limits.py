@@ -14,12 +14,12 @@ from review import sidecar
 from review.access import Access
 from review.sidecar import Rights, Sidecar
 from review.steps import Preview
-from review.text import code, joined
+from review.text import code, counted, joined
 
 _NUMBERS = (
-    ("requests_per_second", "requests a second"),
-    ("burst", "requests in a burst"),
-    ("max_connections", "connections at once"),
+    ("requests_per_second", ("request a second", "requests a second")),
+    ("burst", ("request in a burst", "requests in a burst")),
+    ("max_connections", ("connection at once", "connections at once")),
 )
 
 
@@ -116,11 +116,11 @@ def _compared(before: Rights, after: Rights) -> tuple[tuple[str, ...], tuple[str
             continue
         so_far = "not limited so far" if old is None else f"{old} so far"
         if new is None:
-            more.append(f"is no longer limited in {what} ({so_far})")
+            more.append(f"is no longer limited in {what[1]} ({so_far})")
         elif old is None or new < old:
-            less.append(f"is limited to {new} {what} ({so_far})")
+            less.append(f"is limited to {counted(new, *what)} ({so_far})")
         else:
-            more.append(f"may have {new} {what} ({so_far})")
+            more.append(f"may have {counted(new, *what)} ({so_far})")
     return tuple(less), tuple(more)
 
 

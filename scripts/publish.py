@@ -37,13 +37,19 @@ def main(arguments: list[str]) -> int:
 
 
 def joined(files: list[Path]) -> str:
-    """Those that are there: a review that could not be made has said why in its own log."""
-    texts = [file.read_text() for file in files if file.is_file()]
-    if not texts:
-        names = ", ".join(map(str, files))
-        raise Problem(f"FILES: none of {names} is there; the step before says why")
-    text = "\n\n".join(texts)
+    """One after the other. Of what could not be made no older report must stay, so it is said."""
+    missing = f"could not be made**; {_run()} says why.\n"
+    text = "\n\n".join(
+        file.read_text() if file.is_file() else f"**`{file.name}` {missing}" for file in files
+    )
     return text if len(text) <= LONGEST else text[:LONGEST] + "\n\n… and more, in the run.\n"
+
+
+def _run() -> str:
+    server, repository, run = (
+        os.environ.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    return f"[its run]({server}/{repository}/actions/runs/{run})" if run else "its step's log"
 
 
 def summary(text: str) -> None:
@@ -73,7 +79,9 @@ def _comment_on_github(number: str, text: str) -> None:
     found = _gh(f"{issues}/{number}/comments", "--paginate", "--jq", f".[] | {ours}").split()
     target = ["--method", "PATCH", f"{issues}/comments/{found[0]}"] if found else []
     target = target or ["--method", "POST", f"{issues}/{number}/comments"]
-    _gh(*target, "--silent", "--field", "body=@-", given=f"{MARKER}\n{text}")
+    commit = os.environ.get("COMMIT")
+    of = f"Of commit {commit}.\n\n" if commit else ""
+    _gh(*target, "--silent", "--field", "body=@-", given=f"{MARKER}\n{of}{text}")
 
 
 def _gh(*arguments: str, given: str | None = None) -> str:

@@ -53,9 +53,9 @@ def test_a_review_that_could_not_be_made_does_not_hide_the_other(
 ) -> None:
     reports[0].unlink()
 
-    assert publish("summary", *reports).stdout == "## Review of stack `prod`\n"
-    reports[1].unlink()
-    assert "the step before says why" in publish("summary", *reports).stderr
+    assert publish("summary", *reports).stdout == (
+        "**`dev.md` could not be made**; its step's log says why.\n\n\n## Review of stack `prod`\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,21 @@ def test_a_comment_on_github_replaces_our_own_and_no_other(
     gh.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
 
-    assert publish("comment", *reports, PULL_REQUEST="12", PATH=path).returncode == 0
+    reports[1].unlink()
+    run = {"GITHUB_SERVER_URL": "https://x", "GITHUB_REPOSITORY": "o/r", "GITHUB_RUN_ID": "9"}
 
+    done = publish("comment", *reports, PULL_REQUEST="12", COMMIT="abc123", PATH=path, **run)
+
+    assert done.returncode == 0
     looked, wrote, *text = log.read_text().splitlines()
     assert looked.startswith("api repos/{owner}/{repo}/issues/12/comments --paginate --jq ")
     assert '.user.login == "github-actions[bot]"' in looked
     assert wrote == f"api {written} --silent --field body=@-"
     marker = "<!-- mtls-model-endpoint: review -->"
-    assert text[:2] == [marker, "## Review of stack `dev`"]
+    assert text[:4] == [marker, "Of commit abc123.", "", "## Review of stack `dev`"]
+    assert text[-1] == (
+        "**`prod.md` could not be made**; [its run](https://x/o/r/actions/runs/9) says why."
+    )
     assert f'startswith("{marker}")' in looked
     assert "is no number" in publish("comment", *reports, PULL_REQUEST="1;x", PATH=path).stderr
 

@@ -357,6 +357,12 @@ def test_every_rule_may_be_configured_at_once(tmp_path: Path) -> None:
     Pack(source.PROJECT / "policy", tmp_path / "config.json").require()
 
 
+def test_a_preview_that_was_made_before_is_not_judged_anew(capsys: Said) -> None:
+    said = refused(["--preview-json", "preview.json", "--policy-pack", "policy"], capsys)
+
+    assert "--policy-pack is run with a preview that is made now" in said
+
+
 def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
 
