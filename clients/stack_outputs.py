@@ -62,8 +62,8 @@ def from_stack(stack: str, *, show_secrets: bool) -> dict[str, Any]:
     outputs = _parsed(result.stdout, f"pulumi's answer for stack {shown(stack)}")
     if not outputs:
         raise Refusal(
-            f"stack {shown(stack)} has no outputs; deploy it with `pulumi up --stack {stack}` first "
-            "(a stack on this machine with `make up`)"
+            f"stack {shown(stack)} has no outputs; first type `pulumi up --stack {stack}`, or "
+            "`make up` for a stack on this machine"
         )
     return outputs
 
