@@ -140,9 +140,9 @@ secrets = handover.client_secrets(
 
 pulumi.export("endpoint", described)
 # The next deployment believes these: they change only when the endpoint has followed.
-handed_out = outputs.once(outputs.client_certificates(clients), endpoint.fqdn, settled)
+handed_out = outputs.once(outputs.client_certificates(clients), endpoint.arm_id, settled)
 pulumi.export("clientCertificates", handed_out)
-pulumi.export("certificates", outputs.once(records, endpoint.fqdn))
+pulumi.export("certificates", outputs.once(records, endpoint.arm_id))
 pulumi.export("clientSecrets", secrets)
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

@@ -66,6 +66,8 @@ class ContainerGroup(pulumi.ComponentResource):
 
     fqdn: pulumi.Output[str]
     """The name by which the group is found; its IP address changes."""
+    arm_id: pulumi.Output[str]
+    """Known when the group has been deployed, and in the preview of an update."""
 
     def __init__(
         self, name: str, args: ContainerGroupArgs, opts: pulumi.ResourceOptions | None = None
@@ -123,4 +125,5 @@ class ContainerGroup(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
         )
         self.fqdn = group.ip_address.apply(lambda address: str(address.fqdn if address else ""))
+        self.arm_id = group.id
         self.register_outputs({"fqdn": self.fqdn})
