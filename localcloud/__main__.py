@@ -56,8 +56,8 @@ def main() -> int:
 
 def up(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack) as local:
-        result = local.up(on_event=Display().on_event)
-        outputs = plain(result.outputs)
+        local.up(on_event=Display().on_event)
+        outputs = plain(local.stack.outputs())
         bundles = _write_bundles(local, outputs)
     if outputs["endpoint"]["auth"] != "mtls":
         print(f"The endpoint takes plain HTTP from anybody: {outputs['endpoint']['predictUrl']}")

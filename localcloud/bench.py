@@ -71,9 +71,11 @@ def empty_program(folder: Path) -> None:
     """The least that the same engine can do, through the same API."""
     from pulumi import automation  # noqa: PLC0415  part of what is measured
 
+    from localcloud import engine  # noqa: PLC0415  likewise
+
     environment = Home(folder / "empty").engine_environment()
     (folder / "empty/work").mkdir(exist_ok=True)
-    automation.create_or_select_stack(
+    stack = automation.create_or_select_stack(
         "empty",
         project_name="empty",
         program=lambda: None,
@@ -82,7 +84,8 @@ def empty_program(folder: Path) -> None:
             env_vars=environment,
             pulumi_home=environment["PULUMI_HOME"],
         ),
-    ).up()
+    )
+    engine.deploy(stack)
 
 
 def stack(folder: Path) -> None:
@@ -98,7 +101,8 @@ def first(folder: Path) -> None:
     from localcloud.stack import opened, plain  # noqa: PLC0415
 
     with opened("local", home=_home(folder), config=_CONFIG) as local:
-        outputs = plain(local.up().outputs)
+        local.up()
+        outputs = plain(local.stack.outputs())
     client, certificate = next(iter(outputs["clientCertificates"].items()))
     write_bundle(folder / "bundle", client, outputs["endpoint"], certificate)
     predict(folder / "bundle", [[10.0]])

@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 from pulumi import automation
 
+from localcloud import engine
 from localcloud.azure.cloud import Cloud, Record
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.azure.registry import RegistryServers
@@ -63,12 +64,12 @@ class LocalStack:
     def container_groups(self) -> list[Record]:
         return [r for r in self.cloud.all(_CONTAINER_GROUP) if r.stack == self.stack.name]
 
-    def up(self, **options: Any) -> automation.UpResult:
+    def up(self, **options: Any) -> None:
         """Deploy; containers that an outage stopped are started first."""
         for record in self.container_groups():
             self.groups.resume(record)
         self._require_free_ports()
-        return self.stack.up(**options)
+        engine.deploy(self.stack, **options)
 
     def remove(self) -> None:
         """Forget an empty stack and what is left of its folders."""
@@ -182,6 +183,7 @@ def opened(
                 work_dir=str(home.work_folder(name)),
                 env_vars=environment,
                 pulumi_home=environment["PULUMI_HOME"],
+                pulumi_command=engine.cli(shutil.which("pulumi")),
             ),
         )
         for path, value in (secrets or {}).items():

@@ -95,7 +95,8 @@ def test_the_other_kinds_of_keys_shake_hands(
     home = shared_home(tmp_path / "h")
     config = {**free_ports(), "certificates": {"keyAlgorithm": algorithm}}
     with opened("local", home=home, config=config) as local:
-        outputs = plain(local.up().outputs)
+        local.up()
+        outputs = plain(local.stack.outputs())
         try:
             write_bundle(
                 tmp_path / "alice",
