@@ -70,9 +70,9 @@ down: ## Stop everything and remove the state; installed tools stay
 
 ##@ Check it
 .PHONY: test test-unit test-engine test-sidecar test-clients test-model-image conformance check bench
-# Each file of tests on one of two processes: most of them wait for something most of the time.
+# Each file of tests on one of three processes: on two cores, since some wait for a minute.
 test: tools curl snippet-tools ## Every test
-	@$(PYTEST) --numprocesses 2 --dist loadfile $(ARGS)
+	@$(PYTEST) --numprocesses 3 --dist loadfile $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
 	@$(PYTEST) tests/unit tests/contract $(ARGS)
