@@ -13,7 +13,7 @@ from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackG
 from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
-LISTED = re.compile(r'^\s*"(?:~\^)?([0-9A-F]+)/[0-9a-f]*" "([^"]+)";', re.MULTILINE)
+LISTED = re.compile(r'^\s*"([0-9A-F]+)/[0-9a-f]*" "([^"]+)";', re.MULTILINE)
 
 
 def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
