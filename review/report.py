@@ -9,7 +9,7 @@ from datetime import datetime
 from review import address, cost, findings, limits, readers
 from review.access import Access, Certificate, Client
 from review.address import Move
-from review.cost import GROUP, Cost, Price
+from review.cost import GROUP, REGISTRY, Cost, Price
 from review.findings import paths
 from review.limits import Limits
 from review.steps import Preview, Step
@@ -29,6 +29,10 @@ _OPERATIONS = {
     "read": "read",
     "refresh": "refreshed",
 }
+
+
+_ASKED = (REGISTRY, "azure-native:managedidentity:UserAssignedIdentity")
+"""Whose outputs others use; of an update's, a preview knows name and location alone."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,12 @@ def _resources(review: Review) -> Iterable[str]:
     yield _table("| what | resource | kind | effect |", rows)
     if any(step.op == "update" and step.type.startswith("docker:") for step in review.changed):
         rest = f"What an image becomes is known once it is built. {rest}".strip()
+    forgotten = [code(s.name) for s in review.changed if s.op == "update" and s.type in _ASKED]
+    if forgotten:
+        yield (
+            f"What Azure answers for {joined(forgotten)} is not known before the update: what "
+            "hangs on it is listed here, and left alone if that stays the same."
+        )
     if rest:
         yield rest
 

@@ -138,6 +138,16 @@ def test_a_change(
     assert said in summary(review)
 
 
+def test_what_a_preview_cannot_know_is_not_promised(deployed_dev: Path) -> None:
+    said = markdown(reviewed(deployed_dev, config={"registrySku": "Standard"}))
+    tagged = markdown(reviewed(deployed_dev, config={"tags": {"owner": "somebody else"}}))
+
+    assert "What Azure answers for `registry-acr` is not known before the update: what" in said
+    assert "| replaced | `registry-acr-pull` |" in tagged
+    assert "answers for `registry-pull-identity` and `registry-acr` is not known" in tagged
+    assert "is not known before the update" not in markdown(reviewed(deployed_dev))
+
+
 def test_what_is_said_of_access_comes_true(deployed_dev: Path) -> None:
     config = {"clients": [{**ALICE, "generations": [1, 2]}, {"name": "carol"}]}
     with recorded(deployed_dev, config=config) as local:
