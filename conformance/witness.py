@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from io import BufferedIOBase
 from pathlib import Path
 
 from conformance.peers import Endpoint
@@ -151,15 +152,15 @@ def serving(model: Model) -> Iterator[None]:
                 server.shutdown_request(connection)
 
 
-def _read(stream: object) -> Arrived | None:
+def _read(stream: BufferedIOBase) -> Arrived | None:
     lines = []
-    while line := stream.readline().rstrip(b"\r\n").decode("latin-1"):  # type: ignore[attr-defined]
+    while line := stream.readline().rstrip(b"\r\n").decode("latin-1"):
         lines.append(line)
     if not lines:
         return None
     headers = [(name, value) for name, _, value in (x.partition(": ") for x in lines[1:])]
     length = int({k.lower(): v for k, v in headers}.get("content-length", 0))
-    return Arrived(lines[0], headers, stream.read(length))  # type: ignore[attr-defined]
+    return Arrived(lines[0], headers, stream.read(length))
 
 
 def _free_ports(count: int) -> list[int]:

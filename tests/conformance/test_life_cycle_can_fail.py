@@ -41,3 +41,11 @@ def test_an_endpoint_that_good_clients_do_not_believe_is_seen(
 
     assert set(load.statuses) == {0}
     assert told(deployment, tmp_path, load) != PROMISED
+
+
+def test_files_with_keys_are_their_owners_alone(deployment: Deployment, tmp_path: Path) -> None:
+    deployment.endpoint(tmp_path)
+
+    keys = [file for file in tmp_path.iterdir() if "PRIVATE KEY" in file.read_text()]
+    assert len(keys) >= 2
+    assert {file.stat().st_mode & 0o777 for file in keys} == {0o600}

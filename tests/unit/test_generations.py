@@ -12,6 +12,7 @@ import identities
 from components.certificates import fingerprint_sha1
 from continuity import ContinuityError
 from settings import StackSettings
+from settings.authority import Anchor
 from tests.unit.cas import Ca, make_ca
 from tests.unit.nginx_conf import configuration, map_of, only, servers
 from tests.unit.plugins import certificate_pem, digits, private_key_pem
@@ -275,6 +276,17 @@ def test_nothing_new_is_nothing_new_the_second_time() -> None:
 
     assert second.exports["certificates"] == first.exports["certificates"]
     assert configuration(second) == configuration(first)
+
+
+def test_a_stack_whose_records_call_the_users_ca_by_its_key_alone_goes_on() -> None:
+    """As versions between 0.1 and this one did; no step of a roll is being skipped."""
+    today = records_of(theirs())
+    former = f"external@{Anchor(ROOT.pem).public_key_sha256[:16]}"
+    assert former not in {r["issuer"] for r in today}
+
+    deployment = deploy("dev", theirs(), previous=[{**r, "issuer": former} for r in today])
+
+    assert deployment.exports["certificates"] == today
 
 
 def test_a_certificate_that_a_client_still_holds_is_let_in_after_its_renewal() -> None:
