@@ -11,6 +11,9 @@ ARGS ?=
 # Kept inside the clone; see scripts/lib.sh.
 export UV_CACHE_DIR ?= $(CURDIR)/.local/cache/uv
 export UV_PYTHON_DOWNLOADS ?= never
+# As in scripts/lib.sh: of these each can decide what is run or where it is installed.
+unexport UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_PYTHON UV_SYSTEM_PYTHON VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
 # uv, nginx and pulumi are found here, whether they came with the machine or with `make`.
 export PATH := $(CURDIR)/.local/tools/bin:$(PATH)
 

@@ -103,6 +103,8 @@ class ContainerGroup(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[args.image_pull.permission],
+                # The provider would wait two hours for a group that never comes up.
+                custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m", delete="15m"),
                 replace_on_changes=list(REPLACE_ON_CHANGES),
                 # The name and the DNS label are taken as long as the old group exists.
                 delete_before_replace=True,

@@ -13,10 +13,12 @@ import io
 import tarfile
 from datetime import UTC, datetime
 
-from components.nginx_sidecar import ClientLimits, listed_as, render
+from components.nginx_sidecar import VERSION, ClientLimits, listed_as, render
+from components.sidecar_sizing import sizes
 
 VARIABLES = {
     "model_name": "example",
+    "version": VERSION,
     "model_port": 18501,
     "endpoint_port": 18443,
     "health_port": 18502,
@@ -40,8 +42,7 @@ VARIABLES = {
         ClientLimits(name="connections", max_connections=1),
     ],
     "max_request_body_in_mb": 8,
-    "worker_processes": 1,
-    "connections_per_client": 8,
+    "sizes": sizes(memory_in_gb=0.5, max_request_body_in_mb=8),
 }
 
 

@@ -11,7 +11,6 @@ there. The CA's certificate is in it, the CA's private key is not.
 from __future__ import annotations
 
 import base64
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,15 @@ import jinja2
 import pulumi
 from pulumi_azure_native import containerinstance as aci
 
+from components.sidecar_sizing import sizes
+
 TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
 VOLUME_NAME = "nginx-sidecar"
+VERSION = "[0-9]{1,18}"
+"""A version of the model in a URL: a whole number, as many digits as the model server takes.
+
+TensorFlow's exporters write seconds since 1970, which have ten.
+"""
 MOUNT_PATH = "/etc/nginx-sidecar"
 
 
@@ -85,6 +91,7 @@ class NginxSidecar(pulumi.ComponentResource):
             return render(
                 {
                     "model_name": args.model_name,
+                    "version": VERSION,
                     "model_port": args.model_port,
                     "endpoint_port": args.endpoint_port,
                     "health_port": args.health_port,
@@ -94,10 +101,7 @@ class NginxSidecar(pulumi.ComponentResource):
                     "revoked": values["revoked"],
                     "limits": args.limits,
                     "max_request_body_in_mb": args.max_request_body_in_mb,
-                    "worker_processes": math.ceil(args.cpu),
-                    "connections_per_client": connections_per_client(
-                        args.memory_in_gb, args.max_request_body_in_mb
-                    ),
+                    "sizes": sizes(args.memory_in_gb, args.max_request_body_in_mb),
                 }
             )
 
@@ -158,16 +162,6 @@ def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
         fingerprint_sha1: of the certificate.
     """
     return f"{serial_number}/{fingerprint_sha1}"
-
-
-def connections_per_client(memory_in_gb: float, max_request_body_in_mb: int) -> int:
-    """How many requests of one client are taken at once.
-
-    So many that their bodies fill half of the sidecar's memory at most (nginx takes a quarter more
-    than the limit for a body whose length it is not told), and never less than 8: whoever holds one
-    certificate must not be able to end the sidecar for everybody.
-    """
-    return max(8, int(memory_in_gb * 1024 / 2 / (max_request_body_in_mb * 1.25)))
 
 
 def render(variables: Mapping[str, object]) -> str:

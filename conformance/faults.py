@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import psutil
 
+from conformance.attackers import holding
 from conformance.case import Observed, case
 from conformance.good_clients import Asked, asking
 from conformance.peers import Endpoint
@@ -40,7 +41,7 @@ def model_killed(endpoint: Endpoint) -> Observed:
     needs=("stack", "logs"),
 )
 def sidecar_killed(endpoint: Endpoint) -> Observed:
-    return _disturbed(endpoint, _nginx, lambda pid: os.killpg(pid, signal.SIGKILL))
+    return _disturbed(endpoint, nginx, lambda pid: os.killpg(pid, signal.SIGKILL))
 
 
 @case(
@@ -51,6 +52,30 @@ def sidecar_killed(endpoint: Endpoint) -> Observed:
 )
 def worker_killed(endpoint: Endpoint) -> Observed:
     return _disturbed(endpoint, _worker, lambda pid: os.kill(pid, signal.SIGKILL))
+
+
+@case(
+    "FAULT-04",
+    "nginx's worker is killed while 25 slow bodies of a client are under way, three times",
+    "429 for that client, then 200; then again; then again",
+    reaches=None,
+    needs=("stack", "logs"),
+)
+def worker_killed_with_bodies(endpoint: Endpoint) -> Observed:
+    """What counts requests under way must not outlive the worker that had them."""
+    words = [_killed_with_bodies(endpoint) for _ in range(3)]
+    return Observed(words[0] + "".join("; then again" for w in words[1:] if w == words[0]))
+
+
+def _killed_with_bodies(endpoint: Endpoint) -> str:
+    before = _worker(endpoint)
+    assert before, "nginx has no worker"
+    with contextlib.ExitStack() as held:
+        while (status := endpoint.get(endpoint.bob).status) == 200:
+            held.enter_context(holding(endpoint, endpoint.bob))
+        os.kill(before, signal.SIGKILL)
+        _until(lambda: _runs_anew(endpoint, _worker, before), "nothing started it again")
+        return f"{status} for that client, then {endpoint.get(endpoint.bob).status}"
 
 
 def _disturbed(
@@ -118,12 +143,12 @@ def _model(endpoint: Endpoint) -> int | None:
     return _container(endpoint, "model")
 
 
-def _nginx(endpoint: Endpoint) -> int | None:
+def nginx(endpoint: Endpoint) -> int | None:
     return _container(endpoint, "sidecar")
 
 
 def _worker(endpoint: Endpoint) -> int | None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        children = psutil.Process(_nginx(endpoint)).children()
+        children = psutil.Process(nginx(endpoint)).children()
         return children[0].pid if children else None
     return None

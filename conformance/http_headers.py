@@ -23,7 +23,7 @@ HOSTS = [
     ("another port", "Host: NAME:1", "421"),
     ("no number as port", "Host: NAME:x", "421", "400"),
     ("userinfo before it", "Host: evil@HOST", "closed", "400"),
-    ("a dot after it", "Host: NAME.", "421"),
+    ("a dot after it", "Host: NAME.", "200"),
     ("an address", "Host: 127.0.0.1:PORT", "closed"),
     ("an IPv6 address", "Host: [::1]:PORT", "closed"),
     ("two in one", "Host: HOST,evil", "400", "421"),

@@ -117,11 +117,18 @@ def describe(local: LocalStack) -> Deployment:
 
 
 @contextmanager
-def deployed(folder: Path, *, say: Callable[[str], None] = print) -> Iterator[Deployment]:
-    """The committed stack `local` with three clients, for as long as the block lasts."""
+def deployed(
+    folder: Path, *, say: Callable[[str], None] = print, more: dict[str, Any] | None = None
+) -> Iterator[Deployment]:
+    """The committed stack `local` with three clients and `more` config while the block lasts."""
     home = shared_home(folder)
     # Whatever the stack file on this machine says of them just now.
-    config = {**free_ports(), "clients": CLIENTS, "certificates": {"clockSkewMinutes": 0}}
+    config = {
+        **free_ports(),
+        "clients": CLIENTS,
+        "certificates": {"clockSkewMinutes": 0},
+        **(more or {}),
+    }
     try:
         with opened("local", home=home, config=config, say=say) as local:
             local.up()

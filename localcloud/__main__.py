@@ -43,10 +43,8 @@ def main() -> int:
         print(f"error: {refused}", file=sys.stderr)
         return 1
     except automation.CommandError as error:
-        # The engine has already printed what is wrong, if the CLI came as far as starting it.
-        printed, _, said = str(error).partition("stderr: ")
-        if not printed.rpartition("stdout:")[2].strip():
-            print(said.strip(), file=sys.stderr)
+        if not Display.explained:
+            print(str(error).rpartition("stderr: ")[2].strip() or error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; the next command puts in order what is left", file=sys.stderr)

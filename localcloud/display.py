@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from pulumi.automation import EngineEvent
 
@@ -31,6 +31,9 @@ _ECHOES = re.compile(
 
 class Display:
     """Give `on_event` to an operation of the Automation API."""
+
+    explained: ClassVar[bool] = False
+    """Whether this process has shown why an operation failed."""
 
     def __init__(self, *, preview: bool = False) -> None:
         self._preview = preview
@@ -71,7 +74,8 @@ class Display:
             return
         if text and text not in self._said:
             self._said.add(text)
-            self._failed |= diagnostic.severity == "error"
+            if diagnostic.severity == "error":
+                self._failed = Display.explained = True
             urn = diagnostic.urn or ""
             where = "" if "pulumi:pulumi:Stack" in urn else _resource(urn)
             prefix = f"{diagnostic.severity}: {where}: " if where else f"{diagnostic.severity}: "
@@ -82,7 +86,9 @@ class Display:
         words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
         if words and "same" in self.changes:
             words.append(f"{self.changes['same']} unchanged")
-        print(", ".join(words) or ("nothing was done" if self._failed else "no changes"))
+        # An engine that came as far as looking counts at least the stack itself.
+        looked = "same" in self.changes and not self._failed
+        print(", ".join(words) or ("no changes" if looked else "nothing was done"))
 
 
 def _is_visible(step: Any) -> bool:

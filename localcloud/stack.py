@@ -34,6 +34,7 @@ from localcloud.plugins.tls import Tls
 from localcloud.processes import require_free_port
 
 PROJECT_NAME = "mtls-model-endpoint"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _CONTAINER_GROUP = "azure-native:containerinstance:ContainerGroup"
 
 
@@ -170,6 +171,9 @@ def opened(
             _environment(
                 SSL_CERT_FILE=str(registries.certificate),
                 PATH=f"{Path(__file__).parent / 'bin'}:{os.environ['PATH']}",
+                # The engine and its plugins speak gRPC on this machine, which asks for both.
+                no_proxy=without_proxy(),
+                NO_PROXY=without_proxy(),
                 TMPDIR=str(home.temporary),
                 # Also for `pulumi version`, which the Automation API asks for by itself.
                 PULUMI_HOME=environment["PULUMI_HOME"],
@@ -273,6 +277,13 @@ def _use_installed(name: str, home: Home) -> bool:
         if not (shown / file.name).is_symlink():
             (shown / file.name).symlink_to(file)
     return True
+
+
+def without_proxy() -> str:
+    """What no proxy of the user's may stand before: this machine, and what the user says."""
+    given = [os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY")]
+    names = [name for value in given for name in value.split(",") if name]
+    return ",".join(dict.fromkeys([*names, *_LOOPBACK]))
 
 
 @contextmanager

@@ -9,7 +9,21 @@ if ! nginx=$(command -v nginx); then
 fi
 if [ -n "${DESTDIR:-}" ]; then
     mkdir -p "$DESTDIR/usr/sbin"
-    ln -sfn "$nginx" "$DESTDIR/usr/sbin/nginx"
+    rm -f "$DESTDIR/usr/sbin/nginx"
+    # Started by root, nginx gives its workers to somebody who cannot get at root's own folders,
+    # where bodies wait on this machine. In the container that folder is everybody's /tmp.
+    cat >"$DESTDIR/usr/sbin/nginx" <<WRAPPER
+#!/bin/sh
+if [ "\$(id -u)" = 0 ]; then
+    for argument; do
+        shift
+        [ "\$argument" != "daemon off;" ] || argument="daemon off; user root;"
+        set -- "\$@" "\$argument"
+    done
+fi
+exec "$nginx" "\$@"
+WRAPPER
+    chmod 755 "$DESTDIR/usr/sbin/nginx"
 else
     # The default site and the entrypoint's tuning scripts: nothing of ours uses them.
     rm -rf /etc/nginx/conf.d /docker-entrypoint.d

@@ -145,7 +145,9 @@ class Access:
             for r in self.records
         )
         return foreign and any(
-            'secret["ca.crt"]' in path for step in self._preview.resources for path in step.paths
+            path.endswith(".secret.ca.crt")
+            for step in self._preview.resources
+            for path in step.paths
         )
 
     @cached_property

@@ -19,7 +19,8 @@ _GRANTS = re.compile(r"\$path_is_granted \{(.*?)\n    \}", re.DOTALL)
 _GRANT = re.compile(r'^\s*"([^"~ ]+) ([^" ]+)" yes;', re.MULTILINE)
 # Without the = in deployments of earlier versions.
 _COUNTED = re.compile(
-    r'map "?=?\$client_name"? \$is_client_(\d+) \{\s*default "";\s*"=?([^"]+)" yes;', re.MULTILINE
+    r'map "?=?\$client_name"? \$is_client_(\d+) \{\s*default "";\s*"=?([^"]+)" (?:yes|\$pid);',
+    re.MULTILINE,
 )
 
 

@@ -3,6 +3,13 @@
 
 set -euo pipefail
 
+# What these say is where somebody else's project, packages or tools are: with the first, `uv sync`
+# would empty an environment of the user's. Mirrors and proxies of the user's stay.
+unset UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_WORKING_DIRECTORY UV_PYTHON UV_SYSTEM_PYTHON \
+  UV_NO_SYNC UV_FROZEN UV_LOCKED UV_ISOLATED UV_NO_DEV UV_NO_DEFAULT_GROUPS UV_NO_GROUP UV_NO_BINARY \
+  VIRTUAL_ENV CONDA_PREFIX PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PYTHONPATH \
+  PYTHONHOME PYTHONUSERBASE PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
+
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 LOCAL=$PWD/.local
 TOOLS=$LOCAL/tools

@@ -21,6 +21,7 @@ import pulumi
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from components.nginx_sidecar import VERSION
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
 from settings.clients import Client
@@ -246,7 +247,7 @@ class StackSettings(Section):
     @model_validator(mode="after")
     def _paths_are_the_models(self) -> Self:
         model = re.escape(self.model_name)
-        version = "(/versions/[0-9]{1,9})?"
+        version = f"(/versions/{VERSION})?"
         routes = rf"/v1/models/{model}{version}(:predict|/metadata)?|/openapi\.json"
         for index, client in enumerate(self.clients):
             for position, path in enumerate(client.paths or ()):

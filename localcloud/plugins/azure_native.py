@@ -326,7 +326,8 @@ def _changes(path: str, old: Any, new: Any) -> Iterator[tuple[str, int]]:
     kinds = provider_pb2.PropertyDiff
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}):
-            step = f'{path}["{key}"]' if "." in key else f"{path}.{key}" if path else key
+            # With a dot whatever is in the key, as the real plugin has it.
+            step = f"{path}.{key}" if path else key
             if key not in old:
                 yield step, kinds.ADD
             elif key not in new:

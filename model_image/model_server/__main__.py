@@ -1,23 +1,27 @@
 """Start the server, or with `--check` only prove that the model can be served."""
 
-import os
 import signal
 import sys
-import threading
-from collections.abc import Mapping
-from pathlib import Path
 
-import uvicorn
+# Before the rest is imported, which takes most of the start: the first process of a container
+# ignores what it does not handle. uvicorn stops cleanly on SIGTERM and then raises it again; being
+# told to stop is no failure.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
-from .api import create_app
-from .errors import StartError
-from .models import Models, find_versions
-from .settings import Settings
+import os  # noqa: E402
+import threading  # noqa: E402
+from collections.abc import Mapping  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import uvicorn  # noqa: E402
+
+from .api import create_app  # noqa: E402
+from .errors import StartError  # noqa: E402
+from .models import Models, find_versions  # noqa: E402
+from .settings import Settings  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
-    # uvicorn stops cleanly on SIGTERM and then raises it again; being told to stop is no failure.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         settings = Settings.from_environment(os.environ)
         paths = find_versions(settings.model_path)

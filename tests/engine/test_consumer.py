@@ -124,8 +124,8 @@ def test_a_rotation_at_the_endpoint_is_seen_in_the_apps_preview(
     changed = {name: op for name, op in preview.operations.items() if op != "read"}
     assert changed == {"app": "update"}
     assert set(preview.paths["app"]) == {
-        'volumes[0].secret["client.crt"]',
-        'volumes[0].secret["client.key"]',
+        "volumes[0].secret.client.crt",
+        "volumes[0].secret.client.key",
     }
     assert before != after
 

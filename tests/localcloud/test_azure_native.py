@@ -103,7 +103,7 @@ def test_ids_are_those_of_azure_resource_manager(arm: Arm) -> None:
         (
             {"volumes": [{"name": "v", "secret": {"nginx.conf": "a"}}]},
             {"volumes": [{"name": "v", "secret": {"nginx.conf": "b"}}]},
-            'volumes[0].secret["nginx.conf"]',
+            "volumes[0].secret.nginx.conf",
             KINDS.UPDATE,
         ),
         ({"containers": [{}]}, {"containers": [{}, {}]}, "containers[1]", KINDS.ADD),

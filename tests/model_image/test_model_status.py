@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.model_image.conftest import Server, StartServer
 
 AVAILABLE = {"state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
@@ -173,3 +174,29 @@ def test_onnx_runtime_leaves_no_device_id_and_reports_to_nobody(
     server.stop()
 
     assert [*home.rglob("*"), *temporary.rglob("*")] == []
+
+
+def test_being_told_to_stop_counts_before_anything_heavy_is_imported(
+    start_server: StartServer,
+) -> None:
+    """The first process of a container ignores what it does not handle, and so does this one."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        server = start_server()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    process = Path("/proc", str(server.process.pid))
+    deadline = time.monotonic() + 20
+    while not _catches(process, signal.SIGTERM):
+        assert time.monotonic() < deadline, "SIGTERM is not handled"
+
+    assert "onnxruntime" not in (process / "maps").read_text()
+    server.stop()
+    # At once or when the import that is under way has ended, but not as a crash.
+    assert server.process.returncode == 0
+
+
+def _catches(process: Path, number: signal.Signals) -> bool:
+    status = (process / "status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)

@@ -111,7 +111,7 @@ def test_certificates_of_a_foreign_ca_are_not_said_to_be_safe() -> None:
     of = document()
     for record in records(of):
         record["issuer"] = "Example Root CA"
-    step(of, "endpoint-group")["detailedDiff"]['volumes[0].secret["ca.crt"]'] = {"kind": "update"}
+    step(of, "endpoint-group")["detailedDiff"]["volumes[0].secret.ca.crt"] = {"kind": "update"}
 
     assert any("cannot be seen here" in finding for finding in review(of).findings)
 

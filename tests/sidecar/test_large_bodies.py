@@ -46,12 +46,21 @@ def test_a_chunked_body_of_a_byte_more_is_refused(endpoint: Endpoint, chunk: int
     assert arrived == []
 
 
-def test_a_large_body_is_never_written_to_disk(endpoint: Endpoint) -> None:
+def test_an_ordinary_body_is_never_written_to_disk(endpoint: Endpoint) -> None:
     """When it is, nginx says so with a line of its own in the log."""
     size = endpoint.access_log.stat().st_size
-    for chunk in (LIMIT, 1000):
-        endpoint.send(endpoint.alice, chunked(endpoint, LIMIT, chunk))
+    for chunk in (1024**2, 1000):
+        endpoint.send(endpoint.alice, chunked(endpoint, 1024**2, chunk))
 
     lines = written(endpoint, since=size)
 
     assert [b'"status":200' in line for line in lines] == [True, True]
+
+
+def test_a_large_body_waits_on_disk_so_that_all_of_them_fit(endpoint: Endpoint) -> None:
+    size = endpoint.access_log.stat().st_size
+    endpoint.send(endpoint.alice, chunked(endpoint, LIMIT, LIMIT))
+
+    lines = written(endpoint, since=size)
+
+    assert [b"buffered to a temporary file" in line for line in lines] == [True, False]

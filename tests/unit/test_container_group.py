@@ -184,3 +184,10 @@ def test_the_group_registers_the_name_that_the_certificate_is_for(stack: str) ->
 
     registered = deployment.registered_outputs[deployment["endpoint"].urn]
     assert registered == {"fqdn": deployment.exports["endpoint"]["fqdn"]}
+
+
+def test_a_group_that_never_comes_up_does_not_hold_a_pipeline_for_hours() -> None:
+    """The provider's own patience is two hours, and that of the pipelines' jobs one."""
+    timeouts = deploy("dev")["endpoint-group"].request.customTimeouts
+
+    assert (timeouts.create, timeouts.update, timeouts.delete) == ("15m", "15m", "15m")

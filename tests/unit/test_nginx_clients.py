@@ -145,7 +145,10 @@ def test_without_limits_every_path_is_granted_to_everybody() -> None:
     text = configuration(deploy("dev"))
 
     assert map_of(text, "$path_is_granted") == {"default": "yes"}
-    assert limits(model_location(text)) == ["limit_conn connections_of_client 25"]
+    assert limits(model_location(text)) == [
+        "limit_conn connections_of_client 25",
+        "limit_conn connections_of_all 204",
+    ]
     assert "limit_req_zone" not in text
     assert "$is_client_" not in text
 
@@ -205,7 +208,7 @@ LIMITED = {"name": "alice", "requestsPerSecond": 10, "burst": 25, "maxConnection
 def test_a_client_with_limits_has_places_of_its_own_and_nobody_else_is_counted_there() -> None:
     text = rendered({"name": "zoe"}, LIMITED)
 
-    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "yes"}
+    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "$pid"}
     assert directives(text, "limit_req_zone") == [
         ["$is_client_1", "zone=requests_of_client_1:32k", "rate=10r/s"]
     ]
@@ -214,6 +217,7 @@ def test_a_client_with_limits_has_places_of_its_own_and_nobody_else_is_counted_t
     )
     assert limits(model_location(text)) == [
         "limit_conn connections_of_client 25",
+        "limit_conn connections_of_all 204",
         "limit_req zone=requests_of_client_1 burst=25 nodelay",
         "limit_conn connections_of_client_1 3",
     ]
@@ -222,7 +226,7 @@ def test_a_client_with_limits_has_places_of_its_own_and_nobody_else_is_counted_t
 def test_without_a_burst_a_seconds_worth_may_come_at_once() -> None:
     text = rendered({"name": "alice", "requestsPerSecond": 7})
 
-    assert limits(model_location(text))[1:] == [
+    assert limits(model_location(text))[2:] == [
         "limit_req zone=requests_of_client_1 burst=7 nodelay"
     ]
 
@@ -245,7 +249,7 @@ def test_every_limit_is_the_one_of_its_client() -> None:
         ["zone=requests_of_client_1:32k", "rate=1r/s"],
         ["zone=requests_of_client_3:32k", "rate=5r/s"],
     ]
-    assert limits(model_location(text))[1:] == [
+    assert limits(model_location(text))[2:] == [
         "limit_req zone=requests_of_client_1 burst=1 nodelay",
         "limit_conn connections_of_client_2 2",
         "limit_req zone=requests_of_client_3 burst=5 nodelay",
@@ -257,7 +261,7 @@ def test_every_generation_of_a_client_counts_for_the_same_limit() -> None:
     text = rendered({**LIMITED, "generations": [1, 2]})
 
     assert list(map_of(text, "$client_name").values()) == ["", "alice", "alice"]
-    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "yes"}
+    assert map_of(text, "$is_client_1") == {"default": "", "=alice": "$pid"}
     assert len(directives(text, "limit_req_zone")) == 1
 
 

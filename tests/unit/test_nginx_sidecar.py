@@ -12,13 +12,15 @@ import jinja2
 import pytest
 
 from components import nginx_sidecar
-from components.nginx_sidecar import listed_as
+from components.nginx_sidecar import VERSION, listed_as
+from components.sidecar_sizing import sizes
 from tests.unit.nginx_conf import configuration, map_of, model_location, only, parse, servers
 from tests.unit.program import STACKS, deploy
 
 PORTS = {"local": (8443, 8502), "dev": (443, 8502), "prod": (443, 8502)}
 VARIABLES: dict[str, Any] = {
     "model_name": "demo",
+    "version": VERSION,
     "model_port": 8501,
     "endpoint_port": 443,
     "health_port": 8502,
@@ -28,8 +30,7 @@ VARIABLES: dict[str, Any] = {
     "revoked": {listed_as("0B", "b" * 40): "bob"},
     "limits": [],
     "max_request_body_in_mb": 8,
-    "worker_processes": 1,
-    "connections_per_client": 100,
+    "sizes": sizes(memory_in_gb=0.5, max_request_body_in_mb=8),
 }
 
 
@@ -96,23 +97,33 @@ def test_error_pages_cannot_be_asked_for() -> None:
     assert pages == internal != set()
 
 
-@pytest.mark.parametrize(
-    ("memory_in_gb", "body_in_mb", "connections"),
-    [(0.5, 8, 25), (1, 8, 51), (1, 1, 409), (0.5, 64, 8), (240, 64, 1536)],
-)
-def test_the_bodies_of_one_client_never_fill_more_than_half_the_memory_but_for_eight(
-    memory_in_gb: float, body_in_mb: int, connections: int
+@pytest.mark.parametrize("memory_in_gb", [0.25, 0.5, 1, 240])
+@pytest.mark.parametrize("body_in_mb", [1, 8, 64])
+def test_what_is_buffered_of_all_clients_together_never_fills_more_than_half_the_memory(
+    memory_in_gb: float, body_in_mb: int
 ) -> None:
-    assert nginx_sidecar.connections_per_client(memory_in_gb, body_in_mb) == connections
-    held = connections * body_in_mb * 1.25
-    assert connections == 8 or held <= memory_in_gb * 1024 / 2
+    given = sizes(memory_in_gb, body_in_mb)
+
+    assert given.requests * given.body_buffer_in_kb <= memory_in_gb * 1024**2 / 2
+    assert given.requests_per_client * 8 <= given.requests  # one leaves places for others
 
 
 @pytest.mark.parametrize(("stack", "connections"), [("local", "25"), ("dev", "25"), ("prod", "51")])
 def test_a_clients_connections_are_limited(stack: str, connections: str) -> None:
     location = model_location(configuration(deploy(stack)))
 
-    assert only(location, "limit_conn") == ["connections_of_client", connections]
+    limits = {d.arguments[0]: d.arguments[1] for d in location.find("limit_conn")}
+    assert limits["connections_of_client"] == connections
+    assert int(limits["connections_of_all"]) >= 8 * int(connections)
+
+
+def test_what_is_counted_dies_with_the_worker_that_counts() -> None:
+    """A worker that is killed takes nothing off; see FAULT-04 with a real one."""
+    tree = parse(configuration(deploy("prod")))
+    (http,) = tree.find("http")
+
+    assert only(tree, "worker_processes") == ["1"]
+    assert [d.arguments[0] for d in http.find("limit_conn_zone")] == ["$pid $client_name", "$pid"]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -161,6 +172,8 @@ def test_the_endpoint_answers_to_the_names_in_its_certificate(stack: str) -> Non
         "default": "no",
         **dict.fromkeys(names, "yes"),
         **dict.fromkeys([f"{name}:{PORTS[stack][0]}" for name in names], "yes"),
+        **dict.fromkeys([f"{name}." for name in names], "yes"),
+        **dict.fromkeys([f"{name}.:{PORTS[stack][0]}" for name in names], "yes"),
     }
 
 
@@ -189,8 +202,7 @@ def test_settings_reach_the_configuration() -> None:
     assert [only(s, "listen")[0] for s in http.find("server")] == ["1002", "1002", "1003"]
     assert only(http, "client_max_body_size") == ["3m"]
     (buffer,) = only(http, "client_body_buffer_size")
-    assert in_bytes(buffer) >= in_bytes("3m")  # a body never goes to the disk
-    assert only(tree, "worker_processes") == ["2"]
+    assert in_bytes(buffer) == in_bytes("1280k")
     assert "demo" not in str(map_of(text, "$verdict"))
     assert "/v1/models/other-1" in str(map_of(text, "$verdict"))
 
@@ -223,7 +235,7 @@ UNKNOWN_ROUTE = {
     "GET /v1/models/demo2 HTTP/1.1",
     "GET /v1/models/demo?x=1 HTTP/1.1",
     "GET /v1/models/demo/versions/x HTTP/1.1",
-    "GET /v1/models/demo/versions/1234567890 HTTP/1.1",
+    "GET /v1/models/demo/versions/1234567890123456789 HTTP/1.1",
     "GET /openapiXjson HTTP/1.1",
     "GET /v1/models/dem%6f HTTP/1.1",
     "GET /x/../v1/models/demo HTTP/1.1",
@@ -285,4 +297,4 @@ def test_slow_and_idle_clients_are_bounded() -> None:
     assert only(events, "worker_connections") == ["8192"]
     assert only(http, "client_header_timeout") == ["5s"]
     assert only(http, "client_body_timeout") == ["10s"]
-    assert only(http, "limit_conn_zone")[0] == "$client_name"
+    assert http.find("limit_conn_zone")[0].arguments[0] == "$pid $client_name"

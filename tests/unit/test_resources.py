@@ -208,7 +208,12 @@ def test_no_other_resources_than_these_have_options_of_their_own(stack: str) -> 
     clients = deployment.of("ClientCertificate")
 
     assert special == {
-        "endpoint-group": ["deleteBeforeReplace", "replaceOnChanges", "replacement_trigger"],
+        "endpoint-group": [
+            "customTimeouts",
+            "deleteBeforeReplace",
+            "replaceOnChanges",
+            "replacement_trigger",
+        ],
         "endpoint-diagnostics": ["deleteBeforeReplace"],
         "ca@1": ["aliases"],
         "ca@1-key": ["ignoreChanges"],

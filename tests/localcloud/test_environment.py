@@ -1,0 +1,89 @@
+"""What the user has in the environment decides neither where anything goes nor what is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from localcloud.display import Display
+from localcloud.home import PROJECT, Home
+from localcloud.stack import opened, without_proxy
+
+ELSEWHERE = (
+    "UV_PROJECT_ENVIRONMENT",
+    "UV_WORKING_DIR",
+    "VIRTUAL_ENV",
+    "PIP_TARGET",
+    "PIP_USER",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "PYTHONSAFEPATH",
+    "CDPATH",
+)
+
+
+@pytest.mark.parametrize("variable", ELSEWHERE)
+def test_setup_does_not_follow_it_elsewhere(variable: str, tmp_path: Path) -> None:
+    """With the first, `uv sync` emptied an environment of the user's."""
+    done = subprocess.run(
+        ["bash", "-c", '. scripts/lib.sh && pwd && printenv "$0" || true', variable],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], variable: str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.splitlines() == [str(PROJECT)]
+
+
+def test_a_users_mirror_is_kept() -> None:
+    done = subprocess.run(
+        ["bash", "-c", ". scripts/lib.sh && printenv UV_DEFAULT_INDEX"],
+        cwd=PROJECT,
+        env={"PATH": os.environ["PATH"], "UV_DEFAULT_INDEX": "https://mirror.example"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == "https://mirror.example"
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy"])
+def test_no_proxy_stands_between_the_engine_and_its_plugins(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    with opened("local", home=Home(tmp_path), records_only=True, say=lambda _: None) as local:
+        preview = local.stack.preview()
+
+    assert sum(preview.change_summary.values()) > 20
+
+
+def test_what_the_user_leaves_out_of_the_proxy_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "a.example")
+    monkeypatch.setenv("NO_PROXY", "b.example,127.0.0.1")
+
+    assert without_proxy() == "a.example,b.example,127.0.0.1,localhost,::1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"), [({}, "nothing was done"), ({"same": 40}, "no changes")]
+)
+def test_an_engine_that_did_not_get_to_look_has_not_found_no_changes(
+    changes: dict[str, int], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = SimpleNamespace(
+        resource_pre_event=None,
+        res_outputs_event=None,
+        diagnostic_event=None,
+        summary_event=SimpleNamespace(resource_changes=changes),
+    )
+    Display(preview=True).on_event(event)  # type: ignore[arg-type]
+
+    assert capsys.readouterr().out == f"{said}\n"
