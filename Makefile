@@ -39,15 +39,10 @@ call: venv ## Make one verified prediction
 preview: tools ## Show what `up` would change; S=dev and S=prod work without an account
 	@$(LOCALCLOUD) preview --stack $(S) $(ARGS)
 
-# Quotes and what follows the value are YAML's.
-ENVIRONMENT = $(or $(shell sed -nE "s/^ *mtls-model-endpoint:environment: *[\"']?([a-z]+).*/\1/p" \
-	'Pulumi.$(S).yaml' 2>/dev/null),dev)
-
 # BASE=origin/main compares with what that commit deploys instead of with this machine's stack.
 review: tools ## The preview for a pull request: who is affected, what it costs, what the policies say
 	@$(PYTHON) -m review --local --stack '$(S)' --policy-pack policy \
-		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(if $(BASE),--base '$(BASE)') \
-		$(ARGS)
+		$(if $(BASE),--base '$(BASE)') $(ARGS)
 
 outputs: tools ## Show the stack's outputs
 	@$(LOCALCLOUD) outputs --stack $(S) $(ARGS)
@@ -121,8 +116,7 @@ endif
 .PHONY: plan deploy drift destroy summary comment
 # What it finds is for whoever approves to judge, so that alone is no failure.
 plan: tools ## `review` against the real stack, for whoever approves its deployment
-	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy \
-		--policy-pack-config 'policy/config/$(ENVIRONMENT).json' $(ARGS) || [ $$? -eq 1 ]
+	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy $(ARGS) || [ $$? -eq 1 ]
 
 deploy: tools ## `pulumi up` with the policies; also what renews certificates
 	@$(PYTHON) -m operations deploy --stack '$(S)'

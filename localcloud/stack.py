@@ -32,6 +32,7 @@ from localcloud.plugins.docker import Docker
 from localcloud.plugins.random import Random
 from localcloud.plugins.tls import Tls
 from localcloud.processes import require_free_port
+from stack_file import StackFileError, read
 
 PROJECT_NAME = "mtls-model-endpoint"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -144,9 +145,6 @@ def opened(
     """
     home = home or Home()
     require_pulumi()
-    if not (PROJECT / f"Pulumi.{name}.yaml").exists():
-        stacks = ", ".join(sorted(p.name.split(".")[1] for p in PROJECT.glob("Pulumi.*.yaml")))
-        raise Refused(f"there is no Pulumi.{name}.yaml; the stacks are {stacks}")
     with home.locked() as was_cut_short, ExitStack() as closing:
         values = _write_project(home, name, config or {})
         cloud = Cloud(home.cloud_file)
@@ -215,13 +213,12 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     Raises:
         Refused: if its secrets are encrypted by somebody who is not on this machine.
     """
+    stack_file, has_secrets = _parsed(name)
     folder = home.work_folder(name)
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
-    committed = (PROJECT / f"Pulumi.{name}.yaml").read_text()
-    stack_file = _parsed(f"Pulumi.{name}.yaml", committed)
     target = folder / f"Pulumi.{name}.yaml"
     written = yaml.safe_load(target.read_text()) if target.exists() else {}
-    if re.search(r"\bsecure:", committed):
+    if has_secrets:
         provider = stack_file.get("secretsprovider", "passphrase")
         if provider != "passphrase":
             raise Refused(
@@ -247,20 +244,23 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     return {**defaults, "azure-native:location": "", **given}
 
 
-def _parsed(name: str, text: str) -> dict[str, Any]:
-    """A stack file; raises Refused where it is none, naming the line and no value."""
+def _parsed(name: str) -> tuple[dict[str, Any], bool]:
+    """A stack file, and whether it has secrets; raises Refused where it is none."""
     try:
-        stack_file = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Refused(f"{name} is no YAML: line {line}: {error.problem}") from None
-    except yaml.YAMLError:
+        file = read(PROJECT, name)
+    except StackFileError as error:
+        raise Refused(str(error)) from None
+    if not file.config:
         raise Refused(
-            f"{name} is no YAML, or has characters in it that cannot be printed"
-        ) from None
-    if not isinstance(stack_file, dict) or not isinstance(stack_file.get("config"), dict):
-        raise Refused(f"{name} has no `config:` with the stack's keys below it, one line for each")
-    return stack_file
+            f"{file.name} has no `config:` with the stack's keys below it, one line for each"
+        )
+    return {**file.others, "config": file.config}, _has_secret(file.config)
+
+
+def _has_secret(value: object) -> bool:
+    if isinstance(value, dict):
+        return "secure" in value or any(map(_has_secret, value.values()))
+    return isinstance(value, list) and any(map(_has_secret, value))
 
 
 def _use_installed(name: str, home: Home) -> bool:

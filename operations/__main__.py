@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+import stack_file
 from clients.contract import Refusal
 from review.source import Pack, next_step, require_python
 
@@ -131,16 +129,10 @@ def _require(operation: str, stack: str) -> str:
             f"stack local is of this machine: type `{_ON_THIS_MACHINE[operation]}` for it, or "
             f"`make {operation} S=dev` for one in Azure"
         )
-    file = PROJECT / f"Pulumi.{stack}.yaml"
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", stack) or not file.exists():
-        known = sorted(path.name.split(".")[1] for path in PROJECT.glob("Pulumi.*.yaml"))
-        others = ", ".join(name for name in known if name != "local")
-        raise Refusal(f"there is no Pulumi.{stack}.yaml; the stacks are {others}")
     try:
-        config = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-        return str(config.get("mtls-model-endpoint:environment", "dev"))
-    except (yaml.YAMLError, AttributeError):
-        raise Refusal(f"{file.name} cannot be read; `make preview S={stack}` says why") from None
+        return stack_file.environment(PROJECT, stack)
+    except stack_file.StackFileError as error:
+        raise Refusal(str(error)) from None
 
 
 def _pulumi(

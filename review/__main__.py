@@ -18,6 +18,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import stack_file
 from clients.contract import Refusal
 from review import source
 from review.graph import svg
@@ -67,13 +68,25 @@ def _preview(given: argparse.Namespace) -> Preview:
         raise Refusal("--policy-pack-config configures a pack; name it with --policy-pack")
     # The engine is started in another folder than this.
     config = Path(given.policy_pack_config).resolve() if given.policy_pack_config else None
-    pack = Pack(Path(given.policy_pack).resolve(), config) if given.policy_pack else None
+    folder = Path(given.policy_pack).resolve() if given.policy_pack else None
+    if folder == source.PROJECT / "policy" and config is None:
+        config = _rules(given.stack)
+    pack = Pack(folder, config) if folder else None
     if given.local or given.base is not None or given.stack == "local":
         # Slow to import, and not there in an environment without the group `local`.
         from review.local import from_local_cloud  # noqa: PLC0415
 
         return from_local_cloud(given.stack, pack, given.base)
     return source.from_pulumi(given.stack, pack, given.timeout)
+
+
+def _rules(stack: str) -> Path:
+    """What the project's own policies are told for the environment of a stack."""
+    try:
+        environment = stack_file.environment(source.PROJECT, stack)
+    except stack_file.StackFileError as error:
+        raise Refusal(str(error)) from None
+    return source.PROJECT / "policy" / "config" / f"{environment}.json"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--markdown", metavar="FILE", help="write the review there, too")
     parser.add_argument("--svg", metavar="FILE", help="draw the resources, the changed ones marked")
     parser.add_argument("--policy-pack", metavar="DIR", help="a policy pack to be run as well")
-    parser.add_argument("--policy-pack-config", metavar="FILE", help="its configuration, JSON")
+    parser.add_argument(
+        "--policy-pack-config",
+        metavar="FILE",
+        help="its configuration, JSON; by the stack's environment for the project's own pack",
+    )
     parser.add_argument(
         "--timeout",
         type=_seconds,

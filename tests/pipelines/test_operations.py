@@ -106,7 +106,7 @@ def test_destroy_leaves_the_resource_group(clone: Clone, deployed: LocalStack) -
     [
         ("deploy", "local", "stack local is of this machine: type `make up` for it"),
         ("drift", "local", "type `make refresh` for it"),
-        ("deploy", "staging", "there is no Pulumi.staging.yaml; the stacks are dev, prod"),
+        ("deploy", "staging", "there is no Pulumi.staging.yaml; the stacks are dev, local, prod"),
         ("deploy", "../dev", "there is no Pulumi.../dev.yaml"),
         ("destroy", "prod", "of the environment prod, and no pipeline takes that down"),
     ],
@@ -120,10 +120,13 @@ def test_a_stack_that_it_is_not_for(
     assert sentence in said.stderr
 
 
+@pytest.mark.parametrize("written", ["mtls-model-endpoint:environment: prod", "environment: prod"])
 def test_whatever_it_is_called_a_stack_of_the_environment_prod_is_not_destroyed(
-    clone: Clone,
+    clone: Clone, written: str
 ) -> None:
-    clone.configure("dev", environment="prod")
+    file = clone.folder / "Pulumi.dev.yaml"
+    committed = "mtls-model-endpoint:environment: dev"
+    file.write_text(file.read_text().replace(committed, written))
 
     said = clone.run("operations", "destroy", "--stack", "dev")
 

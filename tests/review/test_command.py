@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,10 +17,12 @@ from typing import Any
 
 import pytest
 
+from clients.contract import Refusal
 from localcloud.home import PROJECT
 from review import source, steps
 from review.__main__ import main
 from review.source import Pack
+from review.steps import Preview
 from tests.review.recordings import document, records, step
 
 
@@ -369,20 +372,39 @@ def test_pulumi_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: Said)
     assert "pulumi is not on PATH" in refused(["--stack", "dev"], capsys)
 
 
-@pytest.mark.parametrize("written", ["prod", '"prod"', "'prod'", "prod  # for real"])
-def test_make_finds_the_policies_of_the_environment_however_yaml_writes_it(
-    tmp_path: Path, written: str
+@pytest.mark.parametrize("target", ["review", "plan"])
+def test_make_leaves_it_to_the_review_which_policies_count(target: str) -> None:
+    make = ["make", "--dry-run", "--file", str(PROJECT / "Makefile"), target, "S=prod"]
+
+    shown = subprocess.run(make, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+
+    assert "--policy-pack policy" in shown
+    assert "--policy-pack-config" not in shown
+
+
+def test_the_projects_own_policies_are_those_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
-    stack_file = tmp_path / "Pulumi.shop.yaml"
-    stack_file.write_text(
-        "config:\n  # mtls-model-endpoint:environment: dev\n"
-        f"  mtls-model-endpoint:environment: {written}\n"
-    )
-    make = ["make", "--dry-run", "--file", str(PROJECT / "Makefile"), "review", "S=shop"]
+    """However YAML writes it: tests/unit/test_stack_file.py."""
+    asked: list[Pack | None] = []
 
-    shown = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    def remember(stack: str, pack: Pack | None, base: str | None) -> Preview:
+        asked.append(pack)
+        raise Refusal("seen")
 
-    assert "--policy-pack-config 'policy/config/prod.json'" in shown
+    monkeypatch.setattr("review.local.from_local_cloud", remember)
+    arguments = ["--local", "--policy-pack", str(PROJECT / "policy")]
+
+    refused(["--stack", "prod", *arguments], capsys)
+    assert asked == [Pack(PROJECT / "policy", PROJECT / "policy/config/prod.json")]
+
+    shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.shop.yaml").write_text("config: {environment: Prod}")
+    monkeypatch.setattr(source, "PROJECT", tmp_path)
+    arguments[-1] = str(tmp_path / "policy")
+    said = refused(["--stack", "shop", *arguments], capsys)
+    assert 'environment: "Prod" is not allowed in Pulumi.shop.yaml' in said
+    assert len(asked) == 1
 
 
 def test_a_stack_without_a_file(capsys: Said) -> None:
