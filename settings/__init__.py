@@ -149,7 +149,7 @@ class StackSettings(Section):
     max_request_body_in_mb: Annotated[
         int,
         Field(alias="maxRequestBodyInMB", ge=1, le=64),
-        Rule("a whole number of MB from 1 to 64 (bodies are held in memory)", "8"),
+        Rule("a whole number of MB from 1 to 64", "8"),
     ] = 8
     clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", "billing", at="[0].name")]
     certificates: Certificates = Certificates()

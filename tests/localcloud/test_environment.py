@@ -30,7 +30,7 @@ ELSEWHERE = (
 def test_setup_does_not_follow_it_elsewhere(variable: str, tmp_path: Path) -> None:
     """With the first, `uv sync` emptied an environment of the user's."""
     done = subprocess.run(
-        ["bash", "-c", '. scripts/lib.sh && pwd && printenv "$0" || true', variable],
+        ["/bin/bash", "-c", '. scripts/lib.sh && pwd && printenv "$0" || true', variable],
         cwd=PROJECT,
         env={"PATH": os.environ["PATH"], variable: str(tmp_path)},
         capture_output=True,
@@ -43,7 +43,7 @@ def test_setup_does_not_follow_it_elsewhere(variable: str, tmp_path: Path) -> No
 
 def test_a_users_mirror_is_kept() -> None:
     done = subprocess.run(
-        ["bash", "-c", ". scripts/lib.sh && printenv UV_DEFAULT_INDEX"],
+        ["/bin/bash", "-c", ". scripts/lib.sh && printenv UV_DEFAULT_INDEX"],
         cwd=PROJECT,
         env={"PATH": os.environ["PATH"], "UV_DEFAULT_INDEX": "https://mirror.example"},
         capture_output=True,

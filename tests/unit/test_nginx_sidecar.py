@@ -298,3 +298,12 @@ def test_slow_and_idle_clients_are_bounded() -> None:
     assert only(http, "client_header_timeout") == ["5s"]
     assert only(http, "client_body_timeout") == ["10s"]
     assert http.find("limit_conn_zone")[0].arguments[0] == "$pid $client_name"
+
+
+def test_versions_are_what_the_model_server_takes() -> None:
+    """Both have a rule of their own, since the image holds nothing of the program."""
+    project = nginx_sidecar.TEMPLATE.parent.parent
+    server = (project / "model_image/model_server/models.py").read_text()
+
+    assert f'r"{nginx_sidecar.VERSION}"' in server
+    assert re.fullmatch(nginx_sidecar.VERSION, "1764115200")  # as TensorFlow's exporters name them

@@ -225,7 +225,7 @@ CASES: Cases = {
                 wrong(
                     "maxRequestBodyInMB",
                     str(size),
-                    "a whole number of MB from 1 to 64 (bodies are held in memory)",
+                    "a whole number of MB from 1 to 64",
                     "pulumi config set maxRequestBodyInMB 8",
                 )
             ],
