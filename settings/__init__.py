@@ -27,6 +27,7 @@ from settings.certificates import Certificates
 from settings.clients import Client
 from settings.refusals import Rule, Section, refusal, sentence
 from settings.values import PORT, DnsName, Port, no_truth_value
+from stack_file import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_FILES = ROOT
@@ -120,9 +121,8 @@ class StackSettings(Section):
         Field(alias="azure-native:location", pattern=r"^[A-Za-z][A-Za-z0-9 ]+$"),
         Rule("an Azure region", "westeurope"),
     ]
-    environment: Annotated[
-        Literal["dev", "test", "prod"], Rule("one of dev, test, prod", "dev")
-    ] = "dev"
+    # A mistake is answered with what protects most, and never with less than was meant.
+    environment: Annotated[Environment, Rule("one of dev, test, prod", "prod")] = "dev"
     tls: Annotated[Literal["mtls", "none"], Rule("one of mtls, none", "mtls")] = "mtls"
     model_name: Annotated[
         str,

@@ -174,7 +174,7 @@ CASES: Cases = {
                 "environment",
                 "production",
                 "one of dev, test, prod",
-                "pulumi config set environment dev",
+                "pulumi config set environment prod",
             )
         ],
     ),
