@@ -211,6 +211,7 @@ def test_no_other_resources_than_these_have_options_of_their_own(stack: str) -> 
         "endpoint-group": [
             "customTimeouts",
             "deleteBeforeReplace",
+            "ignoreChanges",
             "replaceOnChanges",
             "replacement_trigger",
         ],
