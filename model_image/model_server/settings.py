@@ -40,14 +40,15 @@ class Settings:
         cpus = environment.get("CPUS") or str(len(os.sched_getaffinity(0)))
         if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,9})?", cpus) or float(cpus) == 0:
             raise StartError(f"CPUS is {cpus!r}; set it to a number above 0, such as 0.5 or 2.")
-        memory = _megabytes(environment, "MEMORY_MB")
+        memory, limit = _megabytes(environment, "MEMORY_MB"), limit_of_this_machine()
         return cls(
             model_name=name,
             model_path=Path(environment.get("MODEL_PATH") or _MODEL_BESIDE_THIS_PACKAGE),
             host=environment.get("HOST") or "0.0.0.0",  # noqa: S104 - Docker's port mapping needs it
             port=int(port),
             max_body=(_megabytes(environment, "MAX_BODY_MB") or 64) * MB,
-            memory=memory * MB if memory else limit_of_this_machine(),
+            # Both: what was asked for is not always what there is.
+            memory=min(memory * MB if memory else limit, limit),
             # One more than CPUs, so that small requests need not wait for large bodies.
             workers=max(2, math.ceil(float(cpus)) + 1),
         )

@@ -119,8 +119,9 @@ def test_a_signal_to_all_processes_lets_a_request_finish(
             httpx.post, server.url + "/v1/models/model:predict", json={"instances": [[1]]}
         )
         time.sleep(0.2)  # for a worker to have it
-        for process in (*workers_of(server), loader_of(server), server.process):
-            os.kill(process.pid, signal.SIGTERM)
+        others = [*workers_of(server), loader_of(server)]
+        for pid in (*(other.pid for other in others), server.process.pid):
+            os.kill(pid, signal.SIGTERM)
         gate.touch()
         assert asked.result().json() == {"predictions": [[1.0]]}
     assert server.process.wait(timeout=15) == 0
