@@ -19,9 +19,10 @@ from typing import Annotated, Any, Literal, Self
 
 import pulumi
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from components.nginx_sidecar import VERSION
+from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
 from settings.clients import Client
@@ -165,6 +166,7 @@ class StackSettings(Section):
             Annotated[str, Field(max_length=256)],
         ],
         Field(max_length=40),
+        AfterValidator(tags_of_azure.checked),
         Rule(
             "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256 "
             "(numbers in quotes)",

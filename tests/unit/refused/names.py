@@ -41,6 +41,11 @@ def taken_port(key: str, value: int, other: str, good: int) -> str:
     return wrong(key, value, allowed, f"pulumi config set {key} {good}")
 
 
+def bad_tag(name: str, allowed: str) -> str:
+    key = f'tags["{name}"]'
+    return wrong(key, "x", allowed, f"pulumi config rm --path '{key}'")
+
+
 CASES: Cases = {
     # Clients.
     "the same client twice": (
@@ -254,6 +259,29 @@ CASES: Cases = {
             f'tags.a: "{"x" * 76}... is not allowed; it takes {TAGS}. '
             "Type: pulumi config rm --path tags.a"
         ],
+    ),
+    **{
+        f"tag {name!r}, which the program sets": (
+            {"tags": {name: "x"}},
+            [
+                bad_tag(
+                    name,
+                    "names other than project, stack, environment, which every resource has already",
+                )
+            ],
+        )
+        for name in ("environment", "Environment", "STACK", "Project")
+    },
+    **{
+        f"tag {name!r}, which is Azure's": (
+            {"tags": {name: "x"}},
+            [bad_tag(name, "names that do not begin with azure, microsoft, windows (Azure's own)")],
+        )
+        for name in ("azure-owner", "Microsoft.team", "windows")
+    },
+    "tags that differ in case alone": (
+        {"tags": {"owner": "a", "Owner": "x"}},
+        [bad_tag("Owner", 'each name once, and "owner" is the same name for Azure')],
     ),
     "tags as text": (
         {"tags": "owner=me"},
