@@ -27,7 +27,8 @@ from settings.authority import SET_KEY
 from settings.certificates import Certificates
 from settings.clients import Client
 from settings.refusals import Rule, Section, refusal, sentence
-from settings.values import PORT, DnsName, Port, no_truth_value
+from settings.server_names import ServerNames
+from settings.values import PORT, Port, no_truth_value
 from stack_file import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,9 +144,7 @@ class StackSettings(Section):
             "model-dev",
         ),
     ]
-    server_names: Annotated[
-        tuple[DnsName, ...], Rule("a list of DNS names", "model.example.com", at="[0]")
-    ] = ()
+    server_names: ServerNames = ()
     resources: GroupResources = GroupResources()
     max_request_body_in_mb: Annotated[
         int,
