@@ -5,8 +5,9 @@ import sys
 
 # Before the rest is imported, which takes most of the start: the first process of a container
 # ignores what it does not handle. uvicorn stops cleanly on SIGTERM and then raises it again; being
-# told to stop is no failure.
+# told to stop is no failure. It may have come before: bin/model-server blocks it until now.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 import asyncio  # noqa: E402
 import os  # noqa: E402
