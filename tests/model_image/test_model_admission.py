@@ -72,8 +72,11 @@ def test_large_and_small_take_turns_and_one_worker_is_for_small_ones_alone() -> 
         for _ in range(5):
             await queue.worker()
         assert queue.clients == "sLsLs"
+        for _ in range(2):
+            await queue.worker()
+        assert queue.clients == "sLsLss"
         await queue.worker(ended=queue.served[1])
-        assert queue.clients == "sLsLsL"
+        assert queue.clients == "sLsLssL"
 
     run(scenario)
 
