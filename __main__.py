@@ -63,6 +63,7 @@ model = model_container(
         readiness_path=cfg.model_image.probe_path("ready", cfg.model_name),
         cpu=cfg.resources.model.cpu,
         memory_in_gb=cfg.resources.model.memory_in_gb,
+        max_request_body_in_mb=cfg.max_request_body_in_mb,
     )
 )
 containers, volumes, public_port = [model], [], cfg.model_port

@@ -24,6 +24,7 @@ class ModelContainerArgs:
     readiness_path: str
     cpu: float
     memory_in_gb: float
+    max_request_body_in_mb: int
 
 
 def model_container(args: ModelContainerArgs) -> aci.ContainerArgs:
@@ -46,6 +47,10 @@ def model_container(args: ModelContainerArgs) -> aci.ContainerArgs:
         environment_variables=[
             aci.EnvironmentVariableArgs(name="MODEL_NAME", value=args.model_name),
             aci.EnvironmentVariableArgs(name="PORT", value=str(args.port)),
+            # For our own server, which bounds what it takes at once; others ignore them.
+            aci.EnvironmentVariableArgs(name="MAX_BODY_MB", value=str(args.max_request_body_in_mb)),
+            aci.EnvironmentVariableArgs(name="MEMORY_MB", value=str(int(args.memory_in_gb * 1024))),
+            aci.EnvironmentVariableArgs(name="CPUS", value=f"{args.cpu:g}"),
         ],
         ports=[aci.ContainerPortArgs(port=args.port, protocol="TCP")] if args.published else [],
         liveness_probe=probe(args.liveness_path, period_seconds=10, failure_threshold=6),

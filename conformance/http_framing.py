@@ -216,9 +216,9 @@ row(
 )
 row(
     "HTTP-042",
-    "Content-Encoding: gzip before a body that is not packed; nobody unpacks anything",
+    "Content-Encoding: gzip before a body that is not packed: for the model to refuse",
     post(LENGTH, "Content-Encoding: gzip"),
-    "200",
+    "400",
     reaches=1,
 )
 

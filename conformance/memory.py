@@ -86,6 +86,7 @@ def _held(clients: tuple[str, ...], size: int, *, each: int, megabytes: int) -> 
     more = {
         "clients": [{"name": name} for name in ("alice", "bob", "carol", *GREEDY[1:])],
         "maxRequestBodyInMB": megabytes,
+        "resources": {"model": {"cpu": 1, "memoryInGB": 4}},  # the model's share of such bodies
     }
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="memory-")))

@@ -57,9 +57,12 @@ rm -rf "$target/model_server/__pycache__"
 cat >"$target/bin/model-server" <<'WRAPPER'
 #!/bin/sh
 # Start the server that lies beside this file, wherever the tree was put.
+trap 'exit 0' TERM
 home=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 export PYTHONPATH="$home" PYTHONDONTWRITEBYTECODE=1
-exec "$home/venv/bin/python" -P -m model_server "$@"
+# The first process of a container loses what it does not handle; blocked, SIGTERM waits until Python
+# does.
+exec env --block-signal=TERM "$home/venv/bin/python" -P -m model_server "$@"
 WRAPPER
 chmod 755 "$target/bin/model-server"
 

@@ -12,6 +12,7 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/resource-nam
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ import pulumi
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from components import model_sizing
 from components.nginx_sidecar import VERSION
 from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
@@ -283,6 +285,22 @@ class StackSettings(Section):
                     f"{least} to {most} {unit} for the containers of the group together",
                     f"pulumi config set --path resources.{container}.{key} {least}",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _model_holds_its_largest_body(self) -> Self:
+        given, body = self.resources.model, self.max_request_body_in_mb
+        needed = model_sizing.least_memory_in_mb(body, given.cpu)
+        if self.model_image.ref is None and int(given.memory_in_gb * 1024) < needed:
+            enough = math.ceil(needed / 102.4) / 10  # Azure takes tenths
+            largest = model_sizing.largest_body_in_mb(given.memory_in_gb, given.cpu)
+            otherwise = f", or maxRequestBodyInMB of at most {largest}" if largest > 0 else ""
+            raise refusal(
+                "resources.model.memoryInGB",
+                given.memory_in_gb,
+                f"at least {enough} to parse a body of {body} MB with {given.cpu:g} CPU{otherwise}",
+                f"pulumi config set --path resources.model.memoryInGB {enough}",
+            )
         return self
 
     @model_validator(mode="after")

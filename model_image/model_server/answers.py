@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from .models import ServedModel
-from .predict import SIGNATURE
+from .catalogue import SIGNATURE, Version
 from .tensors import TensorSpec
 
 
@@ -41,7 +40,7 @@ class ModelStatus(_Answer):
     model_version_status: list[VersionStatus]
 
     @classmethod
-    def of(cls, models: list[ServedModel]) -> "ModelStatus":
+    def of(cls, models: list[Version]) -> "ModelStatus":
         return cls(model_version_status=[VersionStatus(version=str(m.version)) for m in models])
 
 
@@ -94,7 +93,7 @@ class ModelMetadata(_Answer):
     metadata: Metadata
 
     @classmethod
-    def of(cls, name: str, model: ServedModel) -> "ModelMetadata":
+    def of(cls, name: str, model: Version) -> "ModelMetadata":
         signature = Signature(
             inputs={key: TensorInfo.of(spec) for key, spec in model.inputs.items()},
             outputs={key: TensorInfo.of(spec) for key, spec in model.outputs.items()},

@@ -1,13 +1,18 @@
 """The two ways to say no: to the caller, and to whoever started the server."""
 
+from collections.abc import Mapping
+
 
 class RequestError(Exception):
     """Answered as `{"error": sentence}` with `status`."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(
+        self, status: int, sentence: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
+        self.headers = headers
 
 
 class StartError(Exception):

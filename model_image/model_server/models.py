@@ -1,4 +1,4 @@
-"""The model's versions on disk and in memory."""
+"""The model's versions on disk and in memory: for the loader and its workers."""
 
 import re
 from collections.abc import Mapping
@@ -6,17 +6,18 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from .errors import RequestError, StartError, quoted
+from .catalogue import Version
+from .errors import RequestError, StartError
 from .tensors import Array, TensorSpec
 
 
-class ServedModel:
+class ServedModel(Version):
     """One version of the model, loaded."""
 
     def __init__(self, version: int, path: Path) -> None:
-        self.version = version
         options = ort.SessionOptions()
-        # The container has about one CPU; threads that spin for work would starve the sidecar.
+        # Threads that spin for work would starve the sidecar; and only a process that has none
+        # can be forked into workers.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors; warnings about graph optimisation help nobody here
@@ -26,8 +27,11 @@ class ServedModel:
             raise StartError(
                 f"{path} is not a model that can be run: {_first_line(error)}"
             ) from error
-        self.inputs = self._specs(path, "input", self._session.get_inputs())
-        self.outputs = self._specs(path, "output", self._session.get_outputs())
+        super().__init__(
+            version,
+            inputs=self._specs(path, "input", self._session.get_inputs()),
+            outputs=self._specs(path, "output", self._session.get_outputs()),
+        )
 
     @staticmethod
     def _specs(path: Path, role: str, arguments: list[ort.NodeArg]) -> dict[str, TensorSpec]:
@@ -43,6 +47,10 @@ class ServedModel:
             specs[spec.name] = spec
         return specs
 
+    @property
+    def description(self) -> Version:
+        return Version(self.version, self.inputs, self.outputs)
+
     def run(self, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Predict. A failure inside the graph is put down to the input, which is what varies."""
         try:
@@ -54,38 +62,9 @@ class ServedModel:
         return dict(zip(self.outputs, arrays, strict=True))
 
 
-class Models:
-    """All versions of the one model served, under its name. Empty until loaded."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.versions: dict[str, ServedModel] = {}
-        """Newest first, so the first is the default."""
-
-    def load(self, paths: Mapping[int, Path]) -> None:
-        """Load every version, then serve all at once; raise StartError if one cannot be run."""
-        newest_first = sorted(paths.items(), reverse=True)
-        self.versions = {str(version): ServedModel(version, path) for version, path in newest_first}
-
-    def loaded(self) -> list[ServedModel]:
-        if not self.versions:
-            raise RequestError(503, f"Model '{self.name}' is still loading; try again in a moment.")
-        return list(self.versions.values())
-
-    def find(self, name: str, version: str | None = None) -> ServedModel:
-        """The version asked for, or the newest; 404 for what is not served, 503 while loading."""
-        if name != self.name:
-            raise RequestError(404, f"Model {quoted(name)} is not served here; '{self.name}' is.")
-        newest = self.loaded()[0]
-        if version is None:
-            return newest
-        if version not in self.versions:
-            raise RequestError(
-                404,
-                f"Model '{self.name}' has no version {quoted(version)}; "
-                f"it serves {', '.join(self.versions)}.",
-            )
-        return self.versions[version]
+def load(paths: Mapping[int, Path]) -> list[ServedModel]:
+    """Load every version, newest first; raise StartError if one cannot be run."""
+    return [ServedModel(version, path) for version, path in sorted(paths.items(), reverse=True)]
 
 
 def find_versions(root: Path) -> dict[int, Path]:

@@ -6,8 +6,7 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from .models import Models, ServedModel
-from .predict import SIGNATURE
+from .catalogue import SIGNATURE, Models, Version
 from .tensors import TensorSpec
 
 Schema = dict[str, Any]
@@ -41,7 +40,7 @@ def document(app: FastAPI, models: Models) -> Schema:
     return result
 
 
-def _describe_predict(operation: Schema, models: list[ServedModel]) -> None:
+def _describe_predict(operation: Schema, models: list[Version]) -> None:
     def reference(kind: str) -> Schema:
         references = [{"$ref": f"#/components/schemas/{kind}V{m.version}"} for m in models]
         return {"application/json": {"schema": _any_of(references)}}
@@ -50,7 +49,7 @@ def _describe_predict(operation: Schema, models: list[ServedModel]) -> None:
     operation["responses"]["200"]["content"] = reference("PredictAnswer")
 
 
-def _request(model: ServedModel) -> Schema:
+def _request(model: Version) -> Schema:
     specs = model.inputs.values()
     row = _object({spec.name: _tensor(_rest(spec), spec, least=1) for spec in specs})
     column = _object({spec.name: _tensor(spec.shape, spec, least=1) for spec in specs})
@@ -71,7 +70,7 @@ def _request(model: ServedModel) -> Schema:
     }
 
 
-def _answer(model: ServedModel) -> Schema:
+def _answer(model: Version) -> Schema:
     specs = model.outputs.values()
     if len(specs) == 1:
         (spec,) = specs

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 import orjson
 
+from .catalogue import SIGNATURE
 from .errors import RequestError, quoted
 from .models import ServedModel
 from .tensors import Array, TensorSpec, array_from_json
 
-SIGNATURE = "serving_default"
 
-
-def predict(model: ServedModel, body: bytes) -> bytes:
+def predict(model: ServedModel, body: bytes | bytearray) -> bytes:
     """Answer a predict request, or raise RequestError.
 
     Row form (`instances`) is answered with `predictions`, column form (`inputs`) with `outputs`. A
@@ -30,7 +29,7 @@ def predict(model: ServedModel, body: bytes) -> bytes:
     return _to_json({"outputs": next(iter(columns.values())) if len(columns) == 1 else columns})
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def _parse(body: bytes | bytearray) -> dict[str, Any]:
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:

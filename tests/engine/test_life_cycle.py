@@ -138,7 +138,8 @@ def test_a_client_less_is_refused_although_its_certificate_is_still_valid(
 
 
 def models(home: Home) -> list[psutil.Process]:
-    return [p for p in processes(home) if "model_server" in " ".join(p.cmdline())]
+    """The first process of each model's container; the others are its children."""
+    return [p for p in processes(home) if p.cmdline()[-2:] == ["-m", "model_server"]]
 
 
 def test_refresh_sees_a_killed_container_and_the_platform_starts_it_again(

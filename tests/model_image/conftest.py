@@ -191,6 +191,38 @@ def start_server(image: Path, tmp_path: Path) -> Iterator[StartServer]:
         server.process.wait()
 
 
+def with_loader(image: Path, code: str) -> list[str]:
+    """The server's command, with a loader that runs some code of the test's first."""
+    start = (
+        f"import sys; sys.path.insert(0, {str(image)!r})\nfrom model_server import loader, worker\n"
+    )
+    run = (
+        "import pathlib, socket\n"
+        "loader.main(socket.socket(fileno=int(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"
+    )
+    python = str(image / "venv" / "bin" / "python")
+    server = (
+        f"import sys; sys.path.insert(0, {str(image)!r})\n"
+        "from model_server import __main__, pool\n"
+        f"pool.LOADER = [sys.executable, '-c', {start + code + run!r}]\n"
+        "sys.exit(__main__.main([]))"
+    )
+    return [python, "-c", server]
+
+
+def held_up(function: str, gate: Path) -> str:
+    """Code for `with_loader`: one of its functions waits for the file `gate`."""
+    return f"""
+import pathlib, time
+original = {function}
+def held_up(*arguments):
+    while not pathlib.Path({str(gate)!r}).exists():
+        time.sleep(0.01)
+    return original(*arguments)
+{function} = held_up
+"""
+
+
 @pytest.fixture(scope="session")
 def server(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The image's own command with the name `demo`, ready."""

@@ -53,6 +53,13 @@ def main(directory: Path) -> None:
         [tensor("x", TensorProto.FLOAT, ["n", "m"])],
         [tensor("y", TensorProto.FLOAT, ["n", "m"])],
     )
+    # -2**63 by -1 is beyond int64, of which the processor makes SIGFPE.
+    save(
+        directory / "divide" / "1" / "model.onnx",
+        [node("Div", ["a", "b"], ["quotient"])],
+        [tensor("a", TensorProto.INT64, ["batch"]), tensor("b", TensorProto.INT64, ["batch"])],
+        [tensor("quotient", TensorProto.INT64, ["batch"])],
+    )
     # An output that JSON cannot carry.
     save(
         directory / "sequence" / "1" / "model.onnx",

@@ -7,10 +7,12 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import psutil
 import pytest
 
 if TYPE_CHECKING:
@@ -132,6 +134,23 @@ def test_sigterm_lets_a_request_finish_and_ends_with_0(start_server: StartServer
     assert len(response.json()["predictions"]) == 1_000_000
     assert server.process.wait(timeout=15) == 0
     assert "Traceback" not in server.stderr.read_text()
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
+def test_sigterm_ends_the_first_process_of_a_container_from_the_first_moment_on(
+    image: Path, start_server: StartServer, seconds: float
+) -> None:
+    """In a process namespace of its own, where a signal that is not handled is lost."""
+    alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    if os.geteuid() != 0:
+        alone.append("--map-root-user")
+    server = start_server(command=[*alone, str(image / "bin" / "model-server")])
+    outside = psutil.Process(server.process.pid)
+    while not (inside := outside.children()) or "unshare" in inside[0].cmdline():
+        time.sleep(0.001)
+    time.sleep(seconds)
+    inside[0].terminate()
+    assert server.process.wait(timeout=15) == 0
 
 
 def test_the_dockerfile_is_what_the_rest_relies_on() -> None:

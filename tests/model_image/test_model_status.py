@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from tests.model_image.conftest import held_up, with_loader
+
 if TYPE_CHECKING:
     from tests.model_image.conftest import Server, StartServer
 
@@ -54,29 +56,11 @@ def test_health_is_ok_once_the_model_is_loaded(client: httpx.Client, path: str) 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-def _held_up(image: Path, gate: Path, function: str) -> list[str]:
-    """The server's command, but with one of its functions waiting for the file `gate`."""
-    owner, name = function.rsplit(".", 1)
-    code = f"""
-import pathlib, sys, time
-sys.path.insert(0, {str(image)!r})
-from model_server import __main__, api, models
-original = {function}
-def held_up(*arguments):
-    while not pathlib.Path({str(gate)!r}).exists():
-        time.sleep(0.01)
-    return original(*arguments)
-{owner}.{name} = held_up
-sys.exit(__main__.main([]))
-"""
-    return [str(image / "venv" / "bin" / "python"), "-c", code]
-
-
 def test_a_long_prediction_does_not_silence_the_health_probes(
     image: Path, start_server: StartServer, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    server = start_server(command=_held_up(image, gate, "api.predict"))
+    server = start_server(command=with_loader(image, held_up("worker.predict", gate)))
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
         predictions = [
@@ -97,7 +81,7 @@ def test_while_the_model_loads_the_server_lives_but_is_not_ready(
     image: Path, start_server: StartServer, tmp_path: Path
 ) -> None:
     gate = tmp_path / "gate"
-    server = start_server(command=_held_up(image, gate, "models.Models.load"))
+    server = start_server(command=with_loader(image, held_up("loader.load", gate)))
     server.wait_until("/health/live", 200)
     for method, path in [
         ("GET", "/health/ready"),
@@ -152,7 +136,7 @@ def test_the_openapi_document_describes_the_model_and_the_real_errors(
     assert number["type"] == "number"
     assert list(schemas["Error"]["properties"]) == ["error"]
     predict = document["paths"]["/v1/models/{model}:predict"]["post"]
-    assert set(predict["responses"]) == {"200", "400", "404", "413", "503"}
+    assert set(predict["responses"]) == {*("200", "400", "404", "408", "413", "415", "500", "503")}
     assert "HTTPValidationError" not in schemas
     assert all(
         "422" not in operation["responses"]

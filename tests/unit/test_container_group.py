@@ -56,6 +56,9 @@ def test_the_model_runs_with_its_name_and_port_and_publishes_nothing(stack: str)
         "environmentVariables": [
             {"name": "MODEL_NAME", "value": "demo"},
             {"name": "PORT", "value": "8501"},
+            {"name": "MAX_BODY_MB", "value": "8"},
+            {"name": "MEMORY_MB", "value": str(int(memory * 1024))},
+            {"name": "CPUS", "value": str(cpu)},
         ],
         "ports": [],
         "livenessProbe": probe(

@@ -275,6 +275,7 @@ def test_the_model_is_sent_who_calls_and_none_of_the_callers_headers() -> None:
         ("Host", "$host"),
         ("Connection", ""),
         ("Content-Type", "$content_type"),
+        ("Content-Encoding", "$http_content_encoding"),
         ("Accept", "$http_accept"),
         ("X-Client-Name", "$client_name"),
         ("X-Client-Serial", "$ssl_client_serial"),

@@ -191,10 +191,11 @@ LIMITS: dict[str, dict[str, Any]] = {
         }
     },
     "as little CPU and memory as Azure takes": {
+        "maxRequestBodyInMB": 4,
         "resources": {
             "model": {"cpu": 0.5, "memoryInGB": 0.5},
             "sidecar": {"cpu": 0.5, "memoryInGB": 0.5},
-        }
+        },
     },
     # Only the model's container counts where there is no sidecar.
     "all CPUs for the model alone": {
@@ -202,7 +203,18 @@ LIMITS: dict[str, dict[str, Any]] = {
         "resources": {"model": {"cpu": 31, "memoryInGB": 240}},
     },
     "logs for two years": {"logRetentionDays": 730},
-    "the largest bodies": {"maxRequestBodyInMB": 64},
+    "the largest bodies": {
+        "maxRequestBodyInMB": 64,
+        "resources": {"model": {"cpu": 1, "memoryInGB": 3.6}},
+    },
+    "the largest bodies for the least memory": {
+        "maxRequestBodyInMB": 23,
+        "resources": {"model": {"cpu": 1, "memoryInGB": 1.5}},
+    },
+    "a prebuilt image has a memory of its own": {
+        "maxRequestBodyInMB": 64,
+        "modelImage": {"ref": f"r.io/a@sha256:{'f' * 64}"},
+    },
     "no client at all": {"clients": []},
     "a test stack without TLS": {"environment": "test", "tls": "none"},
     "an image by tag and digest": {"modelImage": {"ref": f"r.io/a/b:1@sha256:{'0' * 64}"}},

@@ -36,6 +36,15 @@ def bad_sum(key: str, total: float, container: str) -> str:
     )
 
 
+def too_little(given: float, least: str, largest: int, good: float) -> str:
+    return wrong(
+        "resources.model.memoryInGB",
+        given,
+        f"at least {least}, or maxRequestBodyInMB of at most {largest}",
+        f"pulumi config set --path resources.model.memoryInGB {good}",
+    )
+
+
 def model(**values: object) -> dict[str, Any]:
     return {"resources": {"model": {"cpu": 1, "memoryInGB": 1, **values}}}
 
@@ -91,6 +100,18 @@ CASES: Cases = {
     "too little for the model alone": (
         {"tls": "none", **model(cpu=0.5)},
         [bad_sum("cpu", 0.5, "model")],
+    ),
+    "too little memory for the largest body": (
+        {"maxRequestBodyInMB": 64},
+        [too_little(1.5, "3.6 to parse a body of 64 MB with 1 CPU", 23, 3.6)],
+    ),
+    "a little too little": (
+        {"maxRequestBodyInMB": 24},
+        [too_little(1.5, "1.6 to parse a body of 24 MB with 1 CPU", 23, 1.6)],
+    ),
+    "too little memory for more CPUs": (
+        model(cpu=4, memoryInGB=0.8),
+        [too_little(0.8, "0.9 to parse a body of 8 MB with 4 CPU", 6, 0.9)],
     ),
     "resources as text": (
         {"resources": "big"},

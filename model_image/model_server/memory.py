@@ -1,0 +1,69 @@
+"""What a body costs, and how much of it the memory holds at once.
+
+Measured with bodies of 16 MB in a worker of its own each: how far resident memory rose (`VmHWM`)
+from before `predict` to after it, per MB of body. MB are 2**20 bytes.
+
+| body | MB per MB |
+| --- | --- |
+| `[[[[1]]]]`, nested 500 deep, a thousand times (is refused) | 49 |
+| `[[1],[1],...]`, rows or columns, float32 | 49 |
+| the same, uint8 | 47 |
+| `[{"x":[1]},...]` | 38 |
+| `[{"":0},...]` (is refused) | 37 |
+| two inputs `{"a":1,"b":1}`; six or more | 34; 22 |
+| three inputs in columns of `[1]` | 31 |
+| `["ab","cd",...]`, of other letters | 19, 25 |
+| `[0.123,...]` in rows of one; `[1,1,...]` | 27; 13 |
+"""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+MB = 2**20
+SMALL = MB
+"""Bytes of a body up to which it is small: parsed within half a second, and by a worker that
+stays."""
+COST = 52
+"""Bytes of memory for each byte of a body: the worst of the table, and the body itself."""
+RESERVE = 64 * MB
+"""For answers on their way out and the buffers of sockets."""
+
+
+def room(memory: int, held: int, workers: int) -> int:
+    """Bytes for large bodies: what the processes do not hold, and small bodies will not need.
+
+    Each worker may keep what a small body took; one that had a large body ends after it.
+    """
+    return memory - held - RESERVE - workers * COST * SMALL
+
+
+def held_by(processes: Iterable[int]) -> int:
+    """Bytes that processes hold together; what they share counts once."""
+    return sum(map(_held, processes))
+
+
+def _held(process: int) -> int:
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    except OSError:  # some sandboxes have none: then what is shared counts for each
+        resident = Path(f"/proc/{process}/statm").read_text().split()[1]
+        return int(resident) * os.sysconf("SC_PAGE_SIZE")
+
+
+def limit_of_this_machine() -> int:
+    """Bytes of the smallest control group this process is in, or of the machine."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers in ("", "memory"):
+            root = Path("/sys/fs/cgroup", controllers)
+            name = "memory.limit_in_bytes" if controllers else "memory.max"
+            inside = Path(group.lstrip("/"))
+            # In a container the path may be the host's, and then only the last of these is there.
+            for folder in (inside, *inside.parents):
+                with contextlib.suppress(OSError, ValueError):  # "max" is no limit
+                    limits.append(int((root / folder / name).read_text()))
+    return min(limits)

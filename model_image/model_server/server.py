@@ -1,0 +1,47 @@
+"""The process that speaks HTTP, and nothing else: what may take long or crash is its children's."""
+
+import asyncio
+
+import uvicorn
+
+from .api import create_app
+from .catalogue import Models
+from .pool import Pool
+from .settings import Settings
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Raises:
+        StartError: if the model cannot be served.
+    """
+    models = Models(settings.model_name)
+    pool = Pool(settings, models)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(models, pool),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="off",
+            # Longer than nginx keeps an idle upstream connection (60 s): the side that reuses a
+            # connection must be the one that closes it, or requests get lost in between.
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=10,
+        )
+    )
+    workers = asyncio.create_task(pool.run())
+
+    def stop(_: object) -> None:
+        server.should_exit = True
+
+    workers.add_done_callback(stop)
+    await server.serve()
+    if workers.done():
+        await workers
+    workers.cancel()
