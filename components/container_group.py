@@ -103,6 +103,9 @@ class ContainerGroup(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[args.image_pull.permission],
+                # Azure moves a group to another one; to a refresh that was accepted, ours would be
+                # to take it away again, for which all containers are restarted.
+                ignore_changes=["ipAddress.ip"],
                 # The provider would wait two hours for a group that never comes up.
                 custom_timeouts=pulumi.CustomTimeouts(create="15m", update="15m", delete="15m"),
                 replace_on_changes=list(REPLACE_ON_CHANGES),

@@ -7,6 +7,7 @@ port numbers in `nginx.conf` differ from the deployment's, and what `change` mak
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import socket
@@ -100,7 +101,9 @@ def sidecar(
     changed = change(text)
     assert (changed != text) == (change is not str), "the change found nothing to change"
     configuration.write_text(changed)
-    command = ["nginx", "-p", str(folder), "-c", str(configuration), "-g", "daemon off;"]
+    # Root's workers would be somebody's who cannot get at this folder, where bodies wait.
+    user = "" if os.getuid() else " user root;"
+    command = ["nginx", "-p", str(folder), "-c", str(configuration), "-g", f"daemon off;{user}"]
     log = log or folder / "nginx.log"
     with log.open("wb") as output:
         nginx = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)

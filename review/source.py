@@ -30,6 +30,22 @@ _PROTECTED = r"is protected|cannot be deleted|marked for protection"
 # What `pulumi` says, and what to do about it. Its words, as of version 3.259.
 _NEXT_STEPS = (
     (
+        r"AADSTS700213",
+        "Microsoft Entra ID knows no federated credential for this workflow: {reason}; the subject "
+        "has to be the one that GitHub sends, docs/pipelines.md#set-up-azure reads it",
+    ),
+    (
+        r"the stack is currently locked",
+        "the state of stack {stack} is locked; if no other run is under way (one that was killed "
+        "leaves its lock), type `pulumi cancel --stack {stack}`",
+    ),
+    (
+        r"InaccessibleImage",
+        "the group may not pull its image yet: a role takes some minutes, so try again; if that "
+        "goes on, set registrySku to Premium for stack {stack}, the only one of which Microsoft "
+        "documents the pull by identity: {reason}",
+    ),
+    (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in",
         "Pulumi is not logged in; type `pulumi login <your backend>`",
     ),

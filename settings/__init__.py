@@ -19,14 +19,17 @@ from typing import Annotated, Any, Literal, Self
 
 import pulumi
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from components.nginx_sidecar import VERSION
+from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
 from settings.clients import Client
+from settings.model_image import PREBUILT, check_build_args, check_folder
 from settings.refusals import Rule, Section, refusal, sentence
-from settings.values import PORT, DnsName, Port, no_truth_value
+from settings.server_names import ServerNames
+from settings.values import PORT, Port, no_truth_value
 from stack_file import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,9 +87,10 @@ class ModelImage(Section):
     ] = {}
     ref: Annotated[
         str | None,
-        Field(pattern=r"^[^\s@/]+(/[^\s@/]+)*@sha256:[0-9a-f]{64}$"),
+        Field(pattern=PREBUILT),
         Rule(
-            "an image by digest (a tag can change under a running stack)",
+            "an image by digest, in lower case and without a scheme (a tag can change under a "
+            "running stack)",
             "registry.example.com/model@sha256:<64 hex digits>",
         ),
     ] = None
@@ -142,9 +146,7 @@ class StackSettings(Section):
             "model-dev",
         ),
     ]
-    server_names: Annotated[
-        tuple[DnsName, ...], Rule("a list of DNS names", "model.example.com", at="[0]")
-    ] = ()
+    server_names: ServerNames = ()
     resources: GroupResources = GroupResources()
     max_request_body_in_mb: Annotated[
         int,
@@ -165,6 +167,7 @@ class StackSettings(Section):
             Annotated[str, Field(max_length=256)],
         ],
         Field(max_length=40),
+        AfterValidator(tags_of_azure.checked),
         Rule(
             "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256 "
             "(numbers in quotes)",
@@ -310,21 +313,12 @@ class StackSettings(Section):
         return self
 
     @model_validator(mode="after")
-    def _model_folder_can_be_built(self) -> Self:
-        if self.model_image.ref is None:
-            folder = ROOT / self.model_image.context
-            missing = None
-            if not (folder / "Dockerfile").is_file():
-                missing = "a Dockerfile"
-            elif not (folder / "train.py").is_file() and not any(folder.glob("model/[0-9]*/*")):
-                missing = "a model: neither model/<version>/ nor a train.py that makes one"
-            if missing:
-                raise refusal(
-                    "modelImage.context",
-                    self.model_image.context,
-                    f"a folder with a Dockerfile and a model, and {folder} is without {missing}",
-                    "pulumi config set --path modelImage.context model_image",
-                )
+    def _model_can_be_built(self) -> Self:
+        image = self.model_image
+        if image.ref is None:
+            check_folder(ROOT, image.context)
+            dockerfile = (ROOT / image.context / "Dockerfile").read_text(encoding="utf-8")
+            check_build_args(dockerfile, image.build_args)
         return self
 
 

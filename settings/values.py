@@ -53,13 +53,3 @@ ClientName = Annotated[
         "billing",
     ),
 ]
-_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DnsName = Annotated[
-    str,
-    Field(
-        max_length=253,
-        # One label alone is no name on the internet, and `default` would be a word of nginx's.
-        pattern=rf"^(localhost|{_LABEL}(\.{_LABEL})+)$",
-    ),
-    Rule("a DNS name in lower case, without scheme, port or wildcard", "model.example.com"),
-]

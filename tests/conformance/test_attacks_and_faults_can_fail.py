@@ -25,7 +25,9 @@ from conformance.witness import sidecar
     [
         pytest.param("AVAIL-01", "connections 8192", "connections 256", id="few connections"),
         pytest.param("AVAIL-07", r"of_client \d+;", "of_client 5000;", id="a share without end"),
-        pytest.param("AVAIL-08", r"\$client_name zone", "$server_name zone", id="a share for all"),
+        pytest.param(
+            "AVAIL-08", r"\$client_name\" zone", '$server_name" zone', id="a share for all"
+        ),
         pytest.param("AVAIL-09", "body_size 8m", "body_size 64m", id="bodies of any size"),
         pytest.param("AVAIL-10", "connections 8192", "connections 24", id="hardly a connection"),
     ],

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from localcloud import processes
@@ -123,6 +125,13 @@ def test_an_image_from_elsewhere_is_refused_with_what_to_do(arm: Arm) -> None:
     )
 
 
+def words(process: psutil.Process) -> list[str]:
+    """A command line; none of a process that has just ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
 class TestOutages:
     @pytest.fixture
     def record(self, arm: Arm) -> Any:
@@ -152,7 +161,7 @@ class TestOutages:
 
         assert group.is_running
         assert (group.folder / "volumes/files/a.key").read_text() == "the key"
-        assert sum("supervisord.conf" in p.cmdline() for p in running_in(group.folder)) == 1
+        assert sum("supervisord.conf" in words(p) for p in running_in(group.folder)) == 1
 
     def test_a_group_that_an_outage_stopped_is_deleted_with_its_strays(
         self, arm: Arm, record: Any

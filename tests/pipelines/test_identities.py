@@ -22,11 +22,16 @@ def assigned(environment: str, folder: Path) -> set[tuple[str, str]]:
     az = folder / "az"
     az.write_text(f"#!/bin/sh\nprintf '%s|' \"$@\" >> {folder}/said; echo >> {folder}/said\n")
     az.chmod(0o755)
+    gh = folder / "gh"
+    gh.write_text("#!/bin/sh\necho repo:o@1/r@2\n")
+    gh.chmod(0o755)
     given = {"container": "CONTAINER", "vault_id": "VAULT", "location": "x", "repository": "o/r"}
     path = f"{folder}:{os.environ['PATH']}"
     bash = ["/bin/bash", "-eu", "-c", script]
     subprocess.run(bash, check=True, env={**given, "PATH": path})
     words = [line.split("|") for line in (folder / "said").read_text().splitlines()]
+    subjects = [said[said.index("--subject") + 1] for said in words if "--subject" in said]
+    assert subjects == [f"repo:o@1/r@2:environment:{environment}"]
     return {
         (said[said.index("--role") + 1], said[said.index("--scope") + 1])
         for said in words

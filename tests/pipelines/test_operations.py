@@ -63,6 +63,19 @@ def test_what_somebody_deleted_is_drift(clone: Clone, deployed: LocalStack) -> N
     assert "endpoint-diagnostics" in exported, "looking must not change the state"
 
 
+def test_another_address_from_azure_is_no_drift() -> None:
+    """As azure-native reports it: the address is an input, too, in its schema."""
+
+    def event(*paths: str) -> str:
+        urn = "urn:pulumi:dev::mtls-model-endpoint::azure-native:c:ContainerGroup::endpoint-group"
+        metadata = {"op": "update", "urn": urn, "type": "azure-native:c:ContainerGroup"}
+        detail = {path: {"kind": "update"} for path in paths}
+        return json.dumps({"resOutputsEvent": {"metadata": {**metadata, "detailedDiff": detail}}})
+
+    assert [op for *_, op in drifted([event("ipAddress.ip")])] == ["move"]
+    assert [op for *_, op in drifted([event("ipAddress.ip", "tags.owner")])] == ["update"]
+
+
 def test_who_only_looks_needs_no_right_to_write_the_state(
     clone: Clone, deployed: LocalStack
 ) -> None:

@@ -419,3 +419,15 @@ def test_wrong_options_are_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "typed"),
+    [
+        ("error: the stack is currently locked by 1 lock(s)", "pulumi cancel --stack "),
+        ("AADSTS700213: No matching federated identity record found", "docs/pipelines.md"),
+        ("Code=InaccessibleImage", "registrySku to Premium"),
+    ],
+)
+def test_what_to_do_is_said_where_it_is_known(said: str, typed: str) -> None:
+    assert typed in (source.next_step("dev", said, said) or "")

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from clients.bundle import write_bundle
 from clients.predict import predict
@@ -16,6 +18,7 @@ from components import nginx_example
 from localcloud.home import PROJECT, Home
 from localcloud.stack import opened, plain
 from tests.conftest import free_ports, shared_home
+from tests.unit.refused.names import LONG_NAME
 
 
 def nginx_t(folder: Path, volume: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -65,6 +68,44 @@ def test_nginx_accepts_clients_that_are_called_like_a_word_of_its_own(
     checked = nginx_t(tmp_path, volume)
 
     assert checked.returncode == 0, checked.stderr
+
+
+LONG_NAMES = [f"n{i:02}{LONG_NAME[3:]}" for i in range(99)]
+"""As many of the longest as are taken, beside another one."""
+
+
+def test_nginx_accepts_as_many_and_as_long_names_as_the_settings(tmp_path: Path) -> None:
+    config = {"serverNames": ["localhost", *LONG_NAMES], "endpointPort": 65535}
+    volume = volume_of(shared_home(tmp_path / "h"), "dev", config)
+
+    checked = nginx_t(tmp_path, volume)
+
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_clients_shake_hands_with_a_certificate_for_as_many_and_as_long_names(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    tmp_path = tmp_path_factory.mktemp("n")  # sockets take no long paths
+    config = {**free_ports(), "serverNames": ["localhost", *LONG_NAMES]}
+    with opened("local", home=shared_home(tmp_path / "h"), config=config) as local:
+        local.up()
+        outputs = plain(local.stack.outputs())
+        (volume,) = local.container_groups()[0].inputs["volumes"]
+        try:
+            write_bundle(
+                tmp_path / "alice",
+                "alice",
+                outputs["endpoint"],
+                outputs["clientCertificates"]["alice"],
+            )
+            assert predict(tmp_path / "alice", [[10.0]]) == [[19.0]]
+        finally:
+            local.stack.destroy()
+            local.remove()
+    server = x509.load_pem_x509_certificate(base64.b64decode(volume["secret"]["server.crt"]))
+    # What Java's clients take, with room for the user's CAs.
+    assert len(server.public_bytes(Encoding.DER)) < 25_000
 
 
 def build(destination: Path, volume: str) -> subprocess.CompletedProcess[str]:

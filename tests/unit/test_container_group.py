@@ -135,7 +135,7 @@ def test_what_azure_cannot_change_replaces_the_group_and_nothing_else_does(stack
         "zones",
     ]
     assert request.deleteBeforeReplace is True
-    assert list(request.ignoreChanges) == []
+    assert list(request.ignoreChanges) == ["ipAddress.ip"]
 
 
 def test_a_container_that_comes_or_goes_replaces_the_group() -> None:

@@ -40,9 +40,9 @@ def test_an_image_is_built_for_azure_and_pushed_to_the_stacks_registry(
 
 
 def test_build_arguments_reach_the_models_build_and_no_other() -> None:
-    deployment = deploy("dev", {"modelImage": {"buildArgs": {"VERSION": "7"}}})
+    deployment = deploy("dev", {"modelImage": {"buildArgs": {"PYTHON_IMAGE": "7"}}})
 
-    assert deployment["model-image-build"].inputs["build"]["args"] == {"VERSION": "7"}
+    assert deployment["model-image-build"].inputs["build"]["args"] == {"PYTHON_IMAGE": "7"}
     assert "VERSION" not in deployment["sidecar-image-build"].inputs["build"]["args"]
 
 

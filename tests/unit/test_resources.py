@@ -171,17 +171,6 @@ def test_every_resource_that_takes_tags_has_all_of_them(stack: str) -> None:
     assert all(tags == {**own, **origin} for tags in tagged.values())
 
 
-def test_where_a_resource_comes_from_cannot_be_overwritten_by_a_tag() -> None:
-    tags = {"project": "x", "stack": "prod", "environment": "prod", "owner": "me"}
-
-    assert deploy("dev", {"tags": tags})["resource-group"].inputs["tags"] == {
-        "project": "mtls-model-endpoint",
-        "stack": "dev",
-        "environment": "dev",
-        "owner": "me",
-    }
-
-
 def test_production_protects_what_must_not_be_deleted() -> None:
     assert {r.name for r in deploy("prod").resources if r.protect} == {
         "resource-group",
@@ -211,6 +200,7 @@ def test_no_other_resources_than_these_have_options_of_their_own(stack: str) -> 
         "endpoint-group": [
             "customTimeouts",
             "deleteBeforeReplace",
+            "ignoreChanges",
             "replaceOnChanges",
             "replacement_trigger",
         ],

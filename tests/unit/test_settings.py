@@ -11,6 +11,7 @@ import settings
 from settings import StackSettings
 from settings.certificates import ValidityDays
 from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
+from tests.unit.refused.names import LONG_NAME
 
 REQUIRED = {"modelName", "dnsLabel", "clients"}
 
@@ -207,6 +208,10 @@ LIMITS: dict[str, dict[str, Any]] = {
     "an image by tag and digest": {"modelImage": {"ref": f"r.io/a/b:1@sha256:{'0' * 64}"}},
     "an image on a port": {"modelImage": {"ref": f"r.io:5000/a@sha256:{'f' * 64}"}},
     "a region as it is written": {"azure-native:location": "West Europe"},
+    "as many of the longest names as a certificate holds": {
+        "serverNames": [f"n{i:02}{LONG_NAME[3:]}" for i in range(100)]
+    },
+    "names in Punycode": {"serverNames": ["xn--bcher-kva.example.com", "xn--i-7iq.ws"]},
     "the longest tag": {"tags": {"n" * 512: "v" * 256}},
 }
 

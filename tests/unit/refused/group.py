@@ -10,7 +10,12 @@ from tests.unit.refused.words import Cases, wrong
 CPU = "a number of CPUs above 0, at most 31 for the group"
 MEMORY = "memory in GB above 0, at most 240 for the group"
 BUILD_ARGS = "build arguments of its Dockerfile, name to text (numbers in quotes)"
-BY_DIGEST = "an image by digest (a tag can change under a running stack)"
+BY_DIGEST = (
+    "an image by digest, in lower case and without a scheme (a tag can change under a "
+    "running stack)"
+)
+DECLARED = "arguments that the Dockerfile declares with ARG (PYTHON_IMAGE)"
+FOLDER = "a folder of this project with a Dockerfile and a model"
 ZEROS = "0" * 64
 PREBUILT = f"registry.example.com/model@sha256:{ZEROS}"
 
@@ -33,6 +38,28 @@ def bad_sum(key: str, total: float, container: str) -> str:
 
 def model(**values: object) -> dict[str, Any]:
     return {"resources": {"model": {"cpu": 1, "memoryInGB": 1, **values}}}
+
+
+def bad_image(ref: str) -> tuple[dict[str, Any], list[str]]:
+    typed = (
+        "pulumi config set --path modelImage.ref "
+        "'registry.example.com/model@sha256:<64 hex digits>'"
+    )
+    shown = ref if len(ref) < 79 else ref[:76] + "..."
+    told = wrong("modelImage.ref", shown, BY_DIGEST, typed)
+    return {"modelImage": {"ref": ref}}, [told.replace('..." is not', "... is not")]
+
+
+def bad_folder(context: str, problem: str) -> tuple[dict[str, Any], list[str]]:
+    typed = "pulumi config set --path modelImage.context model_image"
+    told = wrong("modelImage.context", context, f"{FOLDER}, and {problem}", typed)
+    return {"modelImage": {"context": context}}, [told]
+
+
+def bad_argument(name: str) -> tuple[dict[str, Any], list[str]]:
+    key = f'modelImage.buildArgs["{name}"]'
+    told = wrong(key, "x", DECLARED, f"pulumi config rm --path '{key}'")
+    return {"modelImage": {"buildArgs": {name: "x"}}}, [told]
 
 
 CASES: Cases = {
@@ -105,6 +132,21 @@ CASES: Cases = {
             )
         ],
     ),
+    "image in capitals": bad_image(f"registry.example.com/Model@sha256:{ZEROS}"),
+    "image with a scheme": bad_image(f"https:/registry.example.com/model@sha256:{ZEROS}"),
+    "image that is an option": bad_image(f"-model@sha256:{ZEROS}"),
+    "image with two tags": bad_image(f"r.example.com/model:a:b@sha256:{ZEROS}"),
+    "folder outside the project": bad_folder("/usr", "/usr leaves the project"),
+    "folder above the project": bad_folder("../model", f"{ROOT}/../model leaves the project"),
+    "folder that leaves and comes back": bad_folder(
+        "nginx/../model_image", f"{ROOT}/nginx/../model_image leaves the project"
+    ),
+    "folder at home": bad_folder("~/model", f"{ROOT}/~/model is without a Dockerfile"),
+    "folder that is the project": bad_folder(".", f"{ROOT} is without a Dockerfile"),
+    "folder that is a file": bad_folder("README.md", f"{ROOT}/README.md is without a Dockerfile"),
+    "argument that is the builder's path": bad_argument("PATH"),
+    "argument in another case": bad_argument("python_image"),
+    "argument that is no name": bad_argument("a-b"),
     "prebuilt image with a folder": (
         {"modelImage": {"ref": PREBUILT, "context": "model_image"}},
         [
@@ -133,8 +175,7 @@ CASES: Cases = {
             wrong(
                 "modelImage.context",
                 "no_such_folder",
-                f"a folder with a Dockerfile and a model, and {ROOT}/no_such_folder is without a "
-                "Dockerfile",
+                f"{FOLDER}, and {ROOT}/no_such_folder is without a Dockerfile",
                 "pulumi config set --path modelImage.context model_image",
             )
         ],
@@ -145,7 +186,7 @@ CASES: Cases = {
             wrong(
                 "modelImage.context",
                 "nginx",
-                f"a folder with a Dockerfile and a model, and {ROOT}/nginx is without a model: "
+                f"{FOLDER}, and {ROOT}/nginx is without a model: "
                 "neither model/<version>/ nor a train.py that makes one",
                 "pulumi config set --path modelImage.context model_image",
             )

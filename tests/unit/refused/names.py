@@ -13,7 +13,13 @@ CLIENT_NAME = (
     "a name of 1 to 64 lower-case letters, digits, '.', '_' or '-' that begins and ends with a "
     "letter or digit (it becomes the certificate's common name and a folder's name)"
 )
-DNS_NAME = "a DNS name in lower case, without scheme, port or wildcard"
+DNS_NAME = "a DNS name in lower case of up to 231 characters, without scheme, port or wildcard"
+OWN_TAGS = "names other than project, stack, environment, which every resource has already"
+NUMBER = "a DNS name, whose last part is no number (an IP address is none)"
+PUNYCODE = "parts with xn-- that are a name's in Punycode"
+AZURES = "names of your own (the endpoint's name in Azure is in the certificate anyway)"
+LONG_NAME = ".".join(["a" * 57] * 4)
+"""The longest that is taken."""
 PORT = "a TCP port from 1 to 65535 that no other key uses"
 SHARED = "the containers of a group share their ports"
 TAGS = (
@@ -32,6 +38,11 @@ def bad_dns_name(value: str) -> str:
     return wrong("serverNames[0]", value, DNS_NAME, typed)
 
 
+def unusable_name(index: int, value: str, allowed: str) -> str:
+    key = f"serverNames[{index}]"
+    return wrong(key, value, allowed, f"pulumi config rm --path '{key}'")
+
+
 def bad_port(key: str, value: str, good: int) -> str:
     return wrong(key, value, PORT, f"pulumi config set {key} {good}")
 
@@ -39,6 +50,11 @@ def bad_port(key: str, value: str, good: int) -> str:
 def taken_port(key: str, value: int, other: str, good: int) -> str:
     allowed = f"a port that no other key uses ({other} has it: {SHARED})"
     return wrong(key, value, allowed, f"pulumi config set {key} {good}")
+
+
+def bad_tag(name: str, allowed: str) -> str:
+    key = f'tags["{name}"]'
+    return wrong(key, "x", allowed, f"pulumi config rm --path '{key}'")
 
 
 CASES: Cases = {
@@ -106,6 +122,39 @@ CASES: Cases = {
     "label of a name too long": (
         {"serverNames": ["a" * 64 + ".com"]},
         [bad_dns_name("a" * 64 + ".com")],
+    ),
+    "name too long for nginx": (
+        {"serverNames": ["b" + LONG_NAME]},
+        [
+            f'serverNames[0]: "b{LONG_NAME[:75]}... is not allowed; it takes {DNS_NAME}. '
+            "Type: pulumi config set --path 'serverNames[0]' model.example.com"
+        ],
+    ),
+    **{
+        f"name that clients cannot find, {name}": (
+            {"serverNames": ["model.example.com", name]},
+            [unusable_name(1, name, allowed)],
+        )
+        for name, allowed in (
+            ("127.0.0.1", NUMBER),
+            ("example.0x7f", NUMBER),
+            ("model.123", NUMBER),
+            ("demo-dev-abcdefg.westeurope.azurecontainer.io", AZURES),
+            *(
+                (f"{label}.example.com", f"{PUNYCODE}, and {label} is none")
+                for label in ("xn--a", "xn--abc-0", "xn--99999999999")
+            ),
+        )
+    },
+    "more names than a certificate holds": (
+        {"serverNames": [f"n{i}.example.com" for i in range(101)]},
+        [
+            unusable_name(
+                100,
+                "n100.example.com",
+                "at most 100 names, here are 101 (clients refuse larger certificates)",
+            )
+        ],
     ),
     "names as text": (
         {"serverNames": "a.example.com"},
@@ -254,6 +303,24 @@ CASES: Cases = {
             f'tags.a: "{"x" * 76}... is not allowed; it takes {TAGS}. '
             "Type: pulumi config rm --path tags.a"
         ],
+    ),
+    **{
+        f"tag {name!r}, which the program sets": (
+            {"tags": {name: "x"}},
+            [bad_tag(name, OWN_TAGS)],
+        )
+        for name in ("environment", "Environment", "STACK", "Project")
+    },
+    **{
+        f"tag {name!r}, which is Azure's": (
+            {"tags": {name: "x"}},
+            [bad_tag(name, "names that do not begin with azure, microsoft, windows (Azure's own)")],
+        )
+        for name in ("azure-owner", "Microsoft.team", "windows")
+    },
+    "tags that differ in case alone": (
+        {"tags": {"owner": "a", "Owner": "x"}},
+        [bad_tag("Owner", 'each name once, and "owner" is the same name for Azure')],
     ),
     "tags as text": (
         {"tags": "owner=me"},

@@ -1,0 +1,102 @@
+"""A folder that no image can be built from is refused, and so is what its Dockerfile drops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic_core import PydanticCustomError
+
+from settings.model_image import check_build_args, check_folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one folder that can be built, and a file outside."""
+    folder = tmp_path / "project/good"
+    folder.mkdir(parents=True)
+    (folder / "Dockerfile").write_text("FROM scratch\n")
+    (folder / "train.py").touch()
+    (tmp_path / "elsewhere").write_text("FROM scratch\n")
+    return folder.parent
+
+
+def test_a_folder_with_a_dockerfile_and_a_model_is_taken(project: Path) -> None:
+    check_folder(project, "good")
+    check_folder(project, "./good/")
+
+
+def test_a_project_may_itself_be_behind_a_link(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(project)
+
+    check_folder(tmp_path / "link", "good")
+
+
+def test_a_name_that_no_folder_can_have_is_refused(project: Path) -> None:
+    with pytest.raises(PydanticCustomError, match="is no text"):
+        check_folder(project, "a\0b")
+
+
+def test_a_folder_behind_a_link_is_refused(project: Path) -> None:
+    (project / "link").symlink_to("good")
+
+    with pytest.raises(PydanticCustomError, match="is behind a symbolic link"):
+        check_folder(project, "link")
+
+
+@pytest.mark.parametrize("kind", ["folder", "dangling link", "link that leaves", "no text"])
+def test_a_dockerfile_that_cannot_be_sent_is_refused(project: Path, kind: str) -> None:
+    dockerfile = project / "good/Dockerfile"
+    dockerfile.unlink()
+    if kind == "folder":
+        dockerfile.mkdir()
+    elif kind == "dangling link":
+        dockerfile.symlink_to("nowhere")
+    elif kind == "link that leaves":
+        dockerfile.symlink_to("../../elsewhere")
+    else:
+        dockerfile.write_bytes(b"\xff")
+
+    with pytest.raises(
+        PydanticCustomError, match=r"without a Dockerfile|leaves the folder|is no text"
+    ):
+        check_folder(project, "good")
+
+
+def test_a_folder_that_may_not_be_read_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, who reads everything."""
+
+    def refused(path: Path, encoding: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refused)
+
+    with pytest.raises(PydanticCustomError, match=r"cannot be read \(Permission denied\)"):
+        check_folder(project, "good")
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        "ARG NAME\nFROM scratch",
+        "FROM scratch AS a\n  arg NAME=1",
+        "ARG OTHER=1 NAME='a b'\nFROM scratch",
+        "ARG OTHER \\\n# why\n    NAME\nFROM scratch",
+    ],
+)
+def test_an_argument_that_the_dockerfile_declares_is_taken(dockerfile: str) -> None:
+    check_build_args(dockerfile, {"NAME": "x"})
+
+
+@pytest.mark.parametrize("dockerfile", ["FROM scratch", "# ARG NAME\nARG A='x NAME'\nENV NAME=1"])
+def test_an_argument_that_no_line_declares_is_refused(dockerfile: str) -> None:
+    with pytest.raises(PydanticCustomError, match="declares with ARG"):
+        check_build_args(dockerfile, {"NAME": "x"})
+
+
+def test_arguments_that_every_builder_knows_are_taken() -> None:
+    check_build_args(
+        "FROM scratch", {"HTTPS_PROXY": "http://p", "no_proxy": "a", "BUILDKIT_INLINE_CACHE": "1"}
+    )
