@@ -54,7 +54,8 @@ class Home:
                 file.write(secrets.token_urlsafe(32))
         return {
             "PULUMI_HOME": str(self._private("pulumi/home")),
-            "PULUMI_BACKEND_URL": f"file://{self._private('pulumi/state')}",
+            # Escaped: the engine reads it as a URL, and a folder's name may hold # or %.
+            "PULUMI_BACKEND_URL": self._private("pulumi/state").as_uri(),
             # Not PULUMI_CONFIG_PASSPHRASE_FILE: this one would win, and the user may have it set.
             "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -179,18 +179,18 @@ class Group:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         containers = [self._with_probes_inside(container) for container in containers]
         config = configparser.RawConfigParser()
-        config["unix_http_server"] = {"file": str(self._socket), "chmod": "0700"}
+        # Relative to this folder, in which supervisord is started: in the name of one it would
+        # expand % and cut off what follows ` ;`.
+        config["unix_http_server"] = {"file": self._socket.name, "chmod": "0700"}
         config["supervisord"] = {
-            "directory": str(self.folder),
-            "logfile": str(self.folder / "supervisord.log"),
-            "pidfile": str(self._pid_file),
-            "childlogdir": str(self.folder / "logs"),
+            "logfile": "supervisord.log",
+            "pidfile": self._pid_file.name,
+            "childlogdir": "logs",
             "silent": "true",
             "minfds": "4096",
         }
         if os.geteuid() == 0:
             config["supervisord"]["user"] = "root"  # else it warns at every start
-        config["supervisorctl"] = {"serverurl": f"unix://{self._socket}"}
         config["rpcinterface:supervisor"] = {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
         }
@@ -253,7 +253,7 @@ class Group:
         return {
             "command": shlex.join(command).replace("%", "%%"),
             "redirect_stderr": "true",
-            "stdout_logfile": str(self.log(name)),
+            "stdout_logfile": str(self.log(name).relative_to(self.folder)),
             "stdout_logfile_maxbytes": "4MB",  # as much as Azure keeps of a running container
             "stdout_logfile_backups": "1",
             "stopasgroup": "true",

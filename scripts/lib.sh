@@ -11,6 +11,12 @@ unset UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_WORKING_DIRECTORY UV_P
   PYTHONHOME PYTHONUSERBASE PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+case $PWD in
+*:* | *$'\n'*)
+  printf '%s is a folder that no PATH can hold: move the clone to one without a colon or line break in its path and run make again.\n' "$PWD" >&2
+  exit 1
+  ;;
+esac
 LOCAL=$PWD/.local
 TOOLS=$LOCAL/tools
 BIN=$TOOLS/bin

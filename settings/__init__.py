@@ -315,6 +315,18 @@ class StackSettings(Section):
         return self
 
     @model_validator(mode="after")
+    def _somebody_may_call(self) -> Self:
+        if not self.clients and self.tls == "mtls":
+            raise refusal(
+                "clients",
+                [],
+                "at least one client (without one nobody can call; to take it all down, destroy "
+                "the stack)",
+                "pulumi config set --path 'clients[0].name' billing",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _without_tls_there_is_nothing_to_read(self) -> Self:
         for index, client in enumerate(self.clients):
             for key, readers in (

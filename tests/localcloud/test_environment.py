@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -52,6 +53,33 @@ def test_a_users_mirror_is_kept() -> None:
     )
 
     assert done.stdout.strip() == "https://mirror.example"
+
+
+def test_a_folder_that_no_path_can_hold_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    scripts = tmp_path / "a:b" / "scripts"
+    shutil.copytree(PROJECT / "scripts", scripts)
+    done = subprocess.run(
+        ["/bin/bash", str(scripts / "setup.sh"), "python"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{scripts.parent} is a folder that no PATH can hold: move the")
+    assert len(done.stderr.splitlines()) == 1
+    assert [path.name for path in scripts.parent.iterdir()] == ["scripts"]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a#b", "100%", "a b's ä"])
+def test_the_engine_finds_its_state_whatever_the_folder_is_called(
+    name: str, tmp_path: Path
+) -> None:
+    home = Home(tmp_path / name)
+    with opened("local", home=home, records_only=True, say=lambda _: None) as local:
+        assert local.stack.export_stack().deployment is not None
+
+    assert list((home.folder / "pulumi" / "state").rglob("local.json"))
 
 
 @pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "http_proxy", "all_proxy"])

@@ -51,6 +51,18 @@ def test_a_group_runs_until_it_is_stopped_and_leaves_no_process(group: Group) ->
     group.stop()
 
 
+@pytest.mark.parametrize("name", ["a%20b", "100%", "a ;b #c", "it's $x", "ä"])
+def test_a_group_runs_whatever_its_folder_is_called(name: str, folder: Path) -> None:
+    group = Group(folder / name)
+    group.start([container(group.folder, f"echo here; {FOREVER}", readiness=asking())])
+
+    assert group.is_running
+    assert eventually(lambda: group.log("app").read_text() == "here\n")
+
+    group.remove()
+    assert running_in(folder) == []
+
+
 def test_a_removed_group_leaves_no_file_either(group: Group) -> None:
     group.start([container(group.folder, FOREVER)])
 

@@ -103,10 +103,3 @@ def test_a_first_preview_says_what_is_known_and_invents_nothing(stack: str) -> N
     assert endpoint["url"] == ("https://localhost:8443" if stack == "local" else UNKNOWN)
     assert exports["certificates"] is UNKNOWN
     assert endpoint["caCertificatesPem"] is UNKNOWN
-
-
-def test_an_endpoint_without_clients_lets_nobody_in_and_says_so() -> None:
-    deployment = deploy("dev", {"clients": []})
-
-    assert deployment.exports["clientCertificates"] == Secret({})
-    assert [row["role"] for row in deployment.exports["certificates"]] == ["ca", "server"]

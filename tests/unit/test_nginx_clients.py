@@ -66,10 +66,6 @@ def test_a_client_taken_out_of_the_stack_file_is_off_the_list() -> None:
     }
 
 
-def test_an_empty_list_lets_nobody_in() -> None:
-    assert map_of(rendered(), "$client_name") == {"default": ""}
-
-
 def test_neither_the_servers_nor_the_cas_serial_number_is_on_the_list() -> None:
     text = configuration(deploy("dev"))
 

@@ -215,7 +215,7 @@ LIMITS: dict[str, dict[str, Any]] = {
         "maxRequestBodyInMB": 64,
         "modelImage": {"ref": f"r.io/a@sha256:{'f' * 64}"},
     },
-    "no client at all": {"clients": []},
+    "no client at all without TLS": {"clients": [], "tls": "none"},
     "a test stack without TLS": {"environment": "test", "tls": "none"},
     "an image by tag and digest": {"modelImage": {"ref": f"r.io/a/b:1@sha256:{'0' * 64}"}},
     "an image on a port": {"modelImage": {"ref": f"r.io:5000/a@sha256:{'f' * 64}"}},

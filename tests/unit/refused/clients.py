@@ -76,6 +76,18 @@ def beside_a_burst(key: str) -> dict[str, int]:
 
 
 CASES: Cases = {
+    "nobody at all": (
+        {"clients": []},
+        [
+            wrong(
+                "clients",
+                [],
+                "at least one client (without one nobody can call; to take it all down, destroy "
+                "the stack)",
+                put("clients[0].name", "billing"),
+            )
+        ],
+    ),
     "no generation": (
         client(generations=[]),
         [wrong("clients[1].generations", [], GENERATIONS, put("clients[1].generations[0]", 1))],
