@@ -13,12 +13,12 @@ from typing import Any
 
 from pulumi import automation
 
-from localcloud.azure.cloud import Cloud
+from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
 from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
-from localcloud.stack import LocalStack, opened, plain
+from localcloud.stack import LocalStack, clear, opened, plain
 
 DEMO_INSTANCES = [[10.0], [9.0]]
 
@@ -79,14 +79,17 @@ def refresh(arguments: argparse.Namespace) -> None:
 
 
 def down(arguments: argparse.Namespace) -> None:
-    with opened(arguments.stack) as local:
-        local.stack.destroy(on_event=Display().on_event)
-        local.remove()
     home = Home()
-    if not any((home.folder / "stacks").iterdir()):
-        for name in ("cloud", "groups", "images", "pulumi", "stacks", "tmp", "running"):
-            path = home.folder / name
-            path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    try:
+        with opened(arguments.stack, home=home) as local:
+            local.stack.destroy(on_event=Display().on_event)
+            local.remove()
+        is_empty = not any((home.folder / "stacks").iterdir())
+    except Damaged as damaged:
+        print(f"{damaged.path} is damaged; everything of every stack on this machine goes.")
+        is_empty = True
+    if is_empty:
+        clear(home)
     print("Nothing of the stack is left; installed tools stay in .local/tools.")
 
 

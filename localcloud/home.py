@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from localcloud.files import write
 from localcloud.plugins.base import Refused
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -42,6 +43,10 @@ class Home:
     def temporary(self) -> Path:
         return self._private("tmp")
 
+    @property
+    def state(self) -> Path:
+        return self._private("pulumi/state")
+
     def work_folder(self, stack: str) -> Path:
         """Where the engine finds Pulumi.yaml and the stack file, and may write to them."""
         return self._private(f"stacks/{stack}")
@@ -50,12 +55,11 @@ class Home:
         """Pulumi's own settings: its state here, nothing in the user's Pulumi home."""
         passphrase = self._private("pulumi") / "passphrase"
         if not passphrase.exists():
-            with open(os.open(passphrase, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            write(passphrase, secrets.token_urlsafe(32))
         return {
             "PULUMI_HOME": str(self._private("pulumi/home")),
             # Escaped: the engine reads it as a URL, and a folder's name may hold # or %.
-            "PULUMI_BACKEND_URL": self._private("pulumi/state").as_uri(),
+            "PULUMI_BACKEND_URL": self.state.as_uri(),
             # Not PULUMI_CONFIG_PASSPHRASE_FILE: this one would win, and the user may have it set.
             "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(),
             "PULUMI_SKIP_UPDATE_CHECK": "true",

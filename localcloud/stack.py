@@ -22,16 +22,17 @@ import yaml
 from pulumi import automation
 
 from localcloud import engine
-from localcloud.azure.cloud import Cloud, Record
+from localcloud.azure.cloud import Cloud, Damaged, Record
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.azure.registry import RegistryServers
+from localcloud.files import write
 from localcloud.home import PROJECT, Home
 from localcloud.plugins.azure_native import AzureNative
 from localcloud.plugins.base import Plugin, Refused, serve
 from localcloud.plugins.docker import Docker
 from localcloud.plugins.random import Random
 from localcloud.plugins.tls import Tls
-from localcloud.processes import require_free_port
+from localcloud.processes import Group, require_free_port
 from stack_file import StackFileError, read
 
 PROJECT_NAME = "mtls-model-endpoint"
@@ -118,6 +119,16 @@ class LocalStack:
                 require_free_port(int(port), key)
 
 
+def clear(home: Home) -> None:
+    """Stop every container of a home and remove all that its stacks left, whatever is recorded."""
+    with home.locked():
+        for folder in home.groups.iterdir():
+            Group(folder).remove()
+    for name in ("bundles", "cloud", "groups", "images", "pulumi", "stacks", "tmp", "running"):
+        path = home.folder / name
+        path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+
+
 @contextmanager
 def opened(
     name: str,
@@ -148,6 +159,7 @@ def opened(
     with home.locked() as was_cut_short, ExitStack() as closing:
         values = _write_project(home, name, config or {})
         cloud = Cloud(home.cloud_file)
+        _require_whole_state(home.state, name)
         groups = ContainerGroups(cloud, home.groups, say, records_only=records_only)
         registries = RegistryServers(cloud, home.registry_folder)
         closing.callback(registries.stop_all)
@@ -217,7 +229,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     folder = home.work_folder(name)
     project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
     target = folder / f"Pulumi.{name}.yaml"
-    written = yaml.safe_load(target.read_text()) if target.exists() else {}
+    written = _written(target)
     if has_secrets:
         provider = stack_file.get("secretsprovider", "passphrase")
         if provider != "passphrase":
@@ -238,10 +250,30 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
         else:
             stack_file["config"][qualified] = value
     shutil.copy(PROJECT / "Pulumi.yaml", folder / "Pulumi.yaml")
-    target.write_text(yaml.safe_dump(stack_file))
+    write(target, yaml.safe_dump(stack_file))
     defaults = {k: v["default"] for k, v in project["config"].items() if "default" in v}
     given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in stack_file["config"].items()}
     return {**defaults, "azure-native:location": "", **given}
+
+
+def _written(stack_file: Path) -> dict[str, Any]:
+    """What an earlier run left in the engine's folder; raises Damaged if that cannot be read."""
+    try:
+        found = yaml.safe_load(stack_file.read_bytes()) if stack_file.exists() else {}
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise Damaged(stack_file)
+    return found
+
+
+def _require_whole_state(folder: Path, name: str) -> None:
+    """Raises Damaged if the engine's record of a stack was cut short."""
+    for file in folder.rglob(f"stacks/*/{name}.json"):
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:
+            raise Damaged(file) from None
 
 
 def _parsed(name: str) -> tuple[dict[str, Any], bool]:

@@ -6,7 +6,6 @@ One process at a time works on it (the home is locked); within it, calls come fr
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import threading
 from collections.abc import Iterator
@@ -14,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from localcloud.files import write
+from localcloud.plugins.base import Refused
 
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000c10d"
 TENANT = "00000000-0000-0000-0000-0000000010ca"
@@ -37,6 +39,17 @@ class Record:
         return self.urn.split("::")[0].removeprefix("urn:pulumi:")
 
 
+class Damaged(Refused):
+    """A file that the local cloud wrote cannot be read any more."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"{path} is damaged, so nobody knows what runs; type `make down`, which stops and "
+            "removes everything of every stack on this machine, and `make up` again"
+        )
+
+
 class Cloud:
     """All resources of all stacks of one home."""
 
@@ -49,8 +62,11 @@ class Cloud:
         """Token to the login server it was issued for, in this run."""
         self._records: dict[str, Record] = {}
         if path.exists():
-            stored = json.loads(path.read_text())
-            self._records = {record["id"].lower(): Record(**record) for record in stored}
+            try:
+                stored = json.loads(path.read_bytes())
+                self._records = {record["id"].lower(): Record(**record) for record in stored}
+            except (ValueError, TypeError, KeyError, AttributeError):
+                raise Damaged(path) from None
 
     def get(self, arm_id: str) -> Record | None:
         return self._records.get(arm_id.lower())
@@ -64,11 +80,8 @@ class Cloud:
         """The records, keyed by lower-case id, written to disk when the block ends well."""
         with self._lock:
             yield self._records
-            temporary = self._path.with_suffix(".new")
-            # Secret volumes are in here.
-            with open(os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as f:
-                json.dump([asdict(record) for record in self._records.values()], f, indent=1)
-            temporary.replace(self._path)
+            records = [asdict(record) for record in self._records.values()]
+            write(self._path, json.dumps(records, indent=1))
 
 
 def registry_for(cloud: Cloud, image: str) -> Record | None:

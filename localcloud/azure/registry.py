@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import secrets
 import ssl
 import threading
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from localcloud.azure.cloud import Cloud
+from localcloud.files import write
 from localcloud.plugins.base import Refused
 
 
@@ -144,6 +144,5 @@ def _make_certificate(certificate: Path, key_file: Path) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    with open(os.open(key_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(pem)
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    write(key_file, pem)
+    write(certificate, made.public_bytes(serialization.Encoding.PEM))

@@ -22,6 +22,7 @@ from pathlib import Path
 from pulumi.runtime.proto import provider_pb2
 
 from localcloud.azure.cloud import Cloud, registry_for
+from localcloud.files import write
 from localcloud.plugins.base import UNKNOWN, Diff, Plugin, Properties, Refused, logical_name
 
 
@@ -141,7 +142,7 @@ class Docker(Plugin):
                 + "\n  ".join(lines[-15:])
             )
         # Written last: an image without it is one whose build was interrupted.
-        (folder / "command.json").write_text(json.dumps(command))
+        write(folder / "command.json", json.dumps(command))
 
     def _dockerfile(self, build: Properties) -> Path:
         return self.project / str(build.get("dockerfile", f"{build['context']}/Dockerfile"))
