@@ -139,7 +139,9 @@ def limited(endpoint: Endpoint, limit_in_mb: int = 512) -> Iterator[Memory]:
         except OSError:
             group = None
             for process in processes:
-                process.rlimit(psutil.RLIMIT_DATA, (limit_in_mb << 20, limit_in_mb << 20))
+                _, most = process.rlimit(psutil.RLIMIT_DATA)
+                most = limit_in_mb << 20 if most == psutil.RLIM_INFINITY else most
+                process.rlimit(psutil.RLIMIT_DATA, (most, most))
 
         def watch() -> None:
             while not enough.wait(0.05):
