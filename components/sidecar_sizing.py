@@ -13,8 +13,9 @@ BODY_BUFFER_IN_KB = 1280
 A body of 1 MB that comes in chunks needs a quarter more.
 """
 LEFT_IN_MB = 96
-"""Of the memory so much is kept from nginx's worker: for the kernel's buffers, for nginx's master and
-zones (some 20 MB each at their largest), and for the page cache through which bodies go to the disk.
+"""Of the memory so much is kept from nginx's worker: for the kernel's buffers, for nginx's master
+and zones (some 20 MB each at their largest), and for the page cache through which bodies go to the
+disk.
 """
 SHARE_OF_BODIES = 0.625
 """The part of what the worker may allocate that bodies may fill; connections have the rest."""

@@ -72,8 +72,11 @@ def test_the_port_for_probes_leads_nowhere(stack: str) -> None:
     _, _, health = servers(configuration(deploy(stack)))
 
     assert not [d for d in health.walk() if d.name.startswith("proxy_pass")]
-    locations = {tuple(d.arguments): only(d, "return")[0] for d in health.find("location")}
-    assert locations == {("=", "/health"): "200", ("/",): "404"}
+    locations = {
+        tuple(d.arguments): [a for r in d.find("return") for a in r.arguments[:1]]
+        for d in health.find("location")
+    }
+    assert locations == {("=", "/health"): [], ("@healthy",): ["200"], ("/",): ["404"]}
 
 
 def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
