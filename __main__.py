@@ -53,6 +53,7 @@ model_image = ContainerImage(
         build_args=cfg.model_image.build_args,
     ),
 )
+readiness_path = cfg.model_image.probe_path("ready", cfg.model_name)
 model = model_container(
     ModelContainerArgs(
         image=model_image.reference,
@@ -60,7 +61,7 @@ model = model_container(
         port=cfg.model_port,
         published=cfg.tls == "none",
         liveness_path=cfg.model_image.probe_path("live", cfg.model_name),
-        readiness_path=cfg.model_image.probe_path("ready", cfg.model_name),
+        readiness_path=readiness_path,
         cpu=cfg.resources.model.cpu,
         memory_in_gb=cfg.resources.model.memory_in_gb,
         max_request_body_in_mb=cfg.max_request_body_in_mb,
@@ -92,6 +93,7 @@ if cfg.tls == "mtls":
             image=sidecar_image.reference,
             model_name=cfg.model_name,
             model_port=cfg.model_port,
+            model_readiness_path=readiness_path,
             endpoint_port=cfg.endpoint_port,
             health_port=cfg.health_port,
             server_names=server_names,

@@ -31,6 +31,8 @@ VERSION = "[0-9]{1,18}"
 TensorFlow's exporters write seconds since 1970, which have ten.
 """
 MOUNT_PATH = "/etc/nginx-sidecar"
+WAIT_SECONDS = 120
+"""How long nginx waits for the model before it starts without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +54,8 @@ class NginxSidecarArgs:
     image: pulumi.Input[str]
     model_name: str
     model_port: int
+    model_readiness_path: str
+    """Where the model's server answers 200 as soon as it takes requests."""
     endpoint_port: int
     health_port: int
     """For the platform's probes; never published."""
@@ -120,12 +124,21 @@ class NginxSidecar(pulumi.ComponentResource):
         probe = aci.ContainerHttpGetArgs(
             path="/health", port=args.health_port, scheme=aci.Scheme.HTTP
         )
+        limits = sizes(args.memory_in_gb, args.max_request_body_in_mb)
+        started_with = {
+            "MODEL_READY": f"{args.model_port}{args.model_readiness_path}",
+            "WAIT_SECONDS": str(WAIT_SECONDS),
+            "DATA_LIMIT_KB": str(limits.data_limit_in_kb),
+        }
         self.container = aci.ContainerArgs(
             name="sidecar",
             image=args.image,
             # The prefix is where nginx writes; everything it reads is beside nginx.conf.
             command=[
+                "start-sidecar",
                 "nginx",
+                "-e",
+                "stderr",
                 "-p",
                 "/tmp",  # noqa: S108  the container's own
                 "-c",
@@ -133,12 +146,20 @@ class NginxSidecar(pulumi.ComponentResource):
                 "-g",
                 "daemon off;",
             ],
+            environment_variables=[
+                aci.EnvironmentVariableArgs(name=name, value=value)
+                for name, value in started_with.items()
+            ],
             ports=[aci.ContainerPortArgs(port=args.endpoint_port, protocol="TCP")],
             volume_mounts=[
                 aci.VolumeMountArgs(name=VOLUME_NAME, mount_path=MOUNT_PATH, read_only=True)
             ],
             liveness_probe=aci.ContainerProbeArgs(
-                http_get=probe, initial_delay_seconds=5, period_seconds=10, failure_threshold=3
+                http_get=probe,
+                # Before that it may still wait for the model.
+                initial_delay_seconds=WAIT_SECONDS + 5,
+                period_seconds=10,
+                failure_threshold=3,
             ),
             readiness_probe=aci.ContainerProbeArgs(http_get=probe, period_seconds=5),
             resources=aci.ResourceRequirementsArgs(

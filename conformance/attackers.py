@@ -53,6 +53,12 @@ class Attackers:
         writer.write(b"\x16\x03\x01\x02\x00\x01")
         return await _until_closed(reader, writer)
 
+    async def long_handshake(self) -> float:
+        """A ClientHello that claims to have 131 kB, as many as OpenSSL takes, and then nothing."""
+        reader, writer = await self._plain()
+        writer.write(b"\x16\x03\x01\x00\x04" + b"\x01\x02\x01\x40")
+        return await _until_closed(reader, writer)
+
     async def half_a_line(self) -> float:
         """A handshake without a certificate, half a request line, and then nothing."""
         reader, writer = await self._tls(self._stranger)

@@ -78,6 +78,23 @@ def _killed_with_bodies(endpoint: Endpoint) -> str:
         return f"{status} for that client, then {endpoint.get(endpoint.bob).status}"
 
 
+@case(
+    "FAULT-05",
+    "both containers are killed while clients ask, as when the group is updated",
+    "no answer, then 200 by itself",
+    needs=("stack", "logs"),
+)
+def group_restarted(endpoint: Endpoint) -> Observed:
+    """One gap, and not a second one of 502 while the model starts."""
+
+    def both(model: int) -> None:
+        os.killpg(model, signal.SIGKILL)
+        if sidecar := nginx(endpoint):
+            os.killpg(sidecar, signal.SIGKILL)
+
+    return _disturbed(endpoint, _model, both)
+
+
 def _disturbed(
     endpoint: Endpoint, process: Callable[[Endpoint], int | None], fault: Callable[[int], None]
 ) -> Observed:

@@ -81,6 +81,25 @@ def half_handshakes(endpoint: Endpoint) -> Observed:
     return _told(good.served, memory, good.figures)
 
 
+@case(
+    "MEMORY-04",
+    f"{STRANGERS} handshakes of strangers that claim to be long",
+    STANDS,
+    reaches=None,
+    needs=("stack",),
+)
+def long_handshakes(endpoint: Endpoint) -> Observed:
+    """Nine bytes cost 156 kB each, measured: more than counting connections can bound."""
+    attacks = [Attackers(endpoint).long_handshake] * STRANGERS
+    with (
+        limited(endpoint) as memory,
+        many_files(STRANGERS),
+        asking(endpoint, endpoint.alice) as good,
+    ):
+        asyncio.run(all_at_once(attacks))
+    return _told(good.served, memory, good.figures)
+
+
 def _held(clients: tuple[str, ...], size: int, *, each: int, megabytes: int) -> Observed:
     """Bodies that are there but for their last byte, all at once, while alice asks."""
     more = {
@@ -147,7 +166,9 @@ def limited(endpoint: Endpoint, limit_in_mb: int = 512) -> Iterator[Memory]:
         except OSError:
             group = None
             for process in processes:
-                process.rlimit(psutil.RLIMIT_DATA, (limit_in_mb << 20, limit_in_mb << 20))
+                _, most = process.rlimit(psutil.RLIMIT_DATA)
+                most = limit_in_mb << 20 if most == psutil.RLIM_INFINITY else most
+                process.rlimit(psutil.RLIMIT_DATA, (most, most))
 
         def watch() -> None:
             while not enough.wait(0.05):

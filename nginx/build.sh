@@ -2,6 +2,8 @@
 # What the sidecar's Dockerfile runs, and what the local cloud runs with DESTDIR set to the
 # image's root folder.
 set -eu
+# The modes of the image are not the deployer's.
+umask 022
 
 if ! nginx=$(command -v nginx); then
     echo "nginx/build.sh: no nginx on PATH: type make up, or install Debian's package nginx" >&2
@@ -28,6 +30,7 @@ else
     # The default site and the entrypoint's tuning scripts: nothing of ours uses them.
     rm -rf /etc/nginx/conf.d /docker-entrypoint.d
 fi
+install -m 0755 "$(dirname "$0")/start-sidecar" "${DESTDIR:-}/usr/sbin/start-sidecar"
 "$nginx" -v
 
 # What it will have to run, as an example: what it does not take must not get any further.

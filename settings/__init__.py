@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 
 from components import model_sizing
 from components.nginx_sidecar import VERSION
+from components.sidecar_sizing import LEAST_MEMORY_IN_GB, MOST_CPU
 from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
@@ -301,6 +302,32 @@ class StackSettings(Section):
                 f"at least {enough} to parse a body of {body} MB with {given.cpu:g} CPU{otherwise}",
                 f"pulumi config set --path resources.model.memoryInGB {enough}",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sidecar_can_work(self) -> Self:
+        if self.tls == "none":
+            return self
+        sidecar = self.resources.sidecar
+        for key, given, wrong, allowed, good in (
+            (
+                "cpu",
+                sidecar.cpu,
+                sidecar.cpu > MOST_CPU,
+                f"at most {MOST_CPU} CPU (nginx has one worker there, which cannot use more)",
+                MOST_CPU,
+            ),
+            (
+                "memoryInGB",
+                sidecar.memory_in_gb,
+                sidecar.memory_in_gb < LEAST_MEMORY_IN_GB,
+                f"{LEAST_MEMORY_IN_GB} GB or more (with less, clients could make Azure kill it)",
+                LEAST_MEMORY_IN_GB,
+            ),
+        ):
+            if wrong:
+                path = f"resources.sidecar.{key}"
+                raise refusal(path, given, allowed, f"pulumi config set --path {path} {good}")
         return self
 
     @model_validator(mode="after")

@@ -85,7 +85,7 @@ def has_sidecar(group: Resource) -> bool:
 
 def _is_sidecar(container: object) -> bool:
     command = each(at(container, "command"))
-    return bool(command) and str(command[0]).endswith("nginx")
+    return bool(command) and str(command[0]).endswith(("nginx", "start-sidecar"))
 
 
 def _tls(group: Resource, _: Config) -> Iterator[str]:

@@ -80,15 +80,21 @@ def test_the_sidecar_reads_its_volume_and_listens_on_the_endpoints_port(stack: s
     assert sidecar == {
         "name": "sidecar",
         "command": [
-            *("nginx", "-p", "/tmp"),  # noqa: S108  the container's own
+            *("start-sidecar", "nginx", "-e", "stderr"),
+            *("-p", "/tmp"),  # noqa: S108  the container's own
             *("-c", "/etc/nginx-sidecar/nginx.conf", "-g", "daemon off;"),
+        ],
+        "environmentVariables": [
+            {"name": "MODEL_READY", "value": "8501/health/ready"},
+            {"name": "WAIT_SECONDS", "value": "120"},
+            {"name": "DATA_LIMIT_KB", "value": str(int(memory * 1024 - 96) * 1024)},
         ],
         "ports": [{"port": ENDPOINT_PORT[stack], "protocol": "TCP"}],
         "volumeMounts": [
             {"name": "nginx-sidecar", "mountPath": "/etc/nginx-sidecar", "readOnly": True}
         ],
         "livenessProbe": probe(
-            "/health", 8502, initialDelaySeconds=5, periodSeconds=10, failureThreshold=3
+            "/health", 8502, initialDelaySeconds=125, periodSeconds=10, failureThreshold=3
         ),
         "readinessProbe": probe("/health", 8502, periodSeconds=5),
         "resources": {"requests": {"cpu": cpu, "memoryInGB": memory}},

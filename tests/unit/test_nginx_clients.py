@@ -142,8 +142,8 @@ def test_without_limits_every_path_is_granted_to_everybody() -> None:
 
     assert map_of(text, "$path_is_granted") == {"default": "yes"}
     assert limits(model_location(text)) == [
-        "limit_conn connections_of_client 25",
-        "limit_conn connections_of_all 204",
+        "limit_conn connections_of_client 26",
+        "limit_conn connections_of_all 208",
     ]
     assert "limit_req_zone" not in text
     assert "$is_client_" not in text
@@ -212,17 +212,17 @@ def test_a_client_with_limits_has_places_of_its_own_and_nobody_else_is_counted_t
         text, "limit_conn_zone"
     )
     assert limits(model_location(text)) == [
-        "limit_conn connections_of_client 25",
-        "limit_conn connections_of_all 204",
+        "limit_conn connections_of_client 26",
         "limit_req zone=requests_of_client_1 burst=25 nodelay",
         "limit_conn connections_of_client_1 3",
+        "limit_conn connections_of_all 208",
     ]
 
 
 def test_without_a_burst_a_seconds_worth_may_come_at_once() -> None:
     text = rendered({"name": "alice", "requestsPerSecond": 7})
 
-    assert limits(model_location(text))[2:] == [
+    assert limits(model_location(text))[1:-1] == [
         "limit_req zone=requests_of_client_1 burst=7 nodelay"
     ]
 
@@ -245,7 +245,7 @@ def test_every_limit_is_the_one_of_its_client() -> None:
         ["zone=requests_of_client_1:32k", "rate=1r/s"],
         ["zone=requests_of_client_3:32k", "rate=5r/s"],
     ]
-    assert limits(model_location(text))[2:] == [
+    assert limits(model_location(text))[1:-1] == [
         "limit_req zone=requests_of_client_1 burst=1 nodelay",
         "limit_conn connections_of_client_2 2",
         "limit_req zone=requests_of_client_3 burst=5 nodelay",
@@ -266,7 +266,7 @@ def test_who_asks_for_too_much_is_told_so_and_when_to_come_back() -> None:
 
     assert directives(text, "limit_req_status") == [["429"]]
     assert directives(text, "limit_conn_status") == [["429"]]
-    assert map_of(text, "$retry_after") == {"default": "", "429": "1"}
+    assert map_of(text, "$retry_after") == {"default": "", "429": "1", "503": "1"}
     headers = [d.arguments for d in parse(text).walk() if d.name == "add_header"]
     assert ["Retry-After", "$retry_after", "always"] in headers
 

@@ -13,7 +13,7 @@ import pytest
 
 from components import nginx_sidecar
 from components.nginx_sidecar import VERSION, listed_as
-from components.sidecar_sizing import sizes
+from components.sidecar_sizing import LEAST_MEMORY_IN_GB, sizes
 from tests.unit.nginx_conf import configuration, map_of, model_location, only, parse, servers
 from tests.unit.program import STACKS, deploy
 
@@ -72,8 +72,11 @@ def test_the_port_for_probes_leads_nowhere(stack: str) -> None:
     _, _, health = servers(configuration(deploy(stack)))
 
     assert not [d for d in health.walk() if d.name.startswith("proxy_pass")]
-    locations = {tuple(d.arguments): only(d, "return")[0] for d in health.find("location")}
-    assert locations == {("=", "/health"): "200", ("/",): "404"}
+    locations = {
+        tuple(d.arguments): [a for r in d.find("return") for a in r.arguments[:1]]
+        for d in health.find("location")
+    }
+    assert locations == {("=", "/health"): [], ("@healthy",): ["200"], ("/",): ["404"]}
 
 
 def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
@@ -97,18 +100,19 @@ def test_error_pages_cannot_be_asked_for() -> None:
     assert pages == internal != set()
 
 
-@pytest.mark.parametrize("memory_in_gb", [0.25, 0.5, 1, 240])
+@pytest.mark.parametrize("memory_in_gb", [LEAST_MEMORY_IN_GB, 0.5, 1, 240])
 @pytest.mark.parametrize("body_in_mb", [1, 8, 64])
-def test_what_is_buffered_of_all_clients_together_never_fills_more_than_half_the_memory(
+def test_what_is_buffered_of_all_clients_together_leaves_room_for_connections_and_pages(
     memory_in_gb: float, body_in_mb: int
 ) -> None:
     given = sizes(memory_in_gb, body_in_mb)
 
-    assert given.requests * given.body_buffer_in_kb <= memory_in_gb * 1024**2 / 2
+    assert given.requests * given.body_buffer_in_kb <= given.data_limit_in_kb * 0.625
+    assert given.data_limit_in_kb <= (memory_in_gb * 1024 - 96) * 1024
     assert given.requests_per_client * 8 <= given.requests  # one leaves places for others
 
 
-@pytest.mark.parametrize(("stack", "connections"), [("local", "25"), ("dev", "25"), ("prod", "51")])
+@pytest.mark.parametrize(("stack", "connections"), [("local", "26"), ("dev", "26"), ("prod", "58")])
 def test_a_clients_connections_are_limited(stack: str, connections: str) -> None:
     location = model_location(configuration(deploy(stack)))
 
@@ -123,7 +127,8 @@ def test_what_is_counted_dies_with_the_worker_that_counts() -> None:
     (http,) = tree.find("http")
 
     assert only(tree, "worker_processes") == ["1"]
-    assert [d.arguments[0] for d in http.find("limit_conn_zone")] == ["$pid $client_name", "$pid"]
+    zones = [d.arguments[0] for d in http.find("limit_conn_zone")]
+    assert zones == ["$pid $client_name", "$pid $share"]
 
 
 @pytest.mark.parametrize("stack", STACKS)
@@ -189,7 +194,7 @@ def test_settings_reach_the_configuration() -> None:
                 "maxRequestBodyInMB": 3,
                 "resources": {
                     "model": {"cpu": 1, "memoryInGB": 1},
-                    "sidecar": {"cpu": 1.5, "memoryInGB": 1},
+                    "sidecar": {"cpu": 1, "memoryInGB": 1},
                 },
             },
         )

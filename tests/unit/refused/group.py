@@ -97,6 +97,28 @@ CASES: Cases = {
         {"resources": {"sidecar": {"cpu": 1, "memoryInGB": 239}}},
         [bad_sum("memoryInGB", 240.5, "sidecar")],
     ),
+    "a CPU that the sidecar cannot use": (
+        {"resources": {"sidecar": {"cpu": 1.5, "memoryInGB": 1}}},
+        [
+            wrong(
+                "resources.sidecar.cpu",
+                1.5,
+                "at most 1 CPU (nginx has one worker there, which cannot use more)",
+                "pulumi config set --path resources.sidecar.cpu 1",
+            )
+        ],
+    ),
+    "too little memory for the sidecar": (
+        {"resources": {"sidecar": {"cpu": 0.5, "memoryInGB": 0.1}}},
+        [
+            wrong(
+                "resources.sidecar.memoryInGB",
+                0.1,
+                "0.2 GB or more (with less, clients could make Azure kill it)",
+                "pulumi config set --path resources.sidecar.memoryInGB 0.2",
+            )
+        ],
+    ),
     "too little for the model alone": (
         {"tls": "none", **model(cpu=0.5)},
         [bad_sum("cpu", 0.5, "model")],
