@@ -37,7 +37,8 @@ class StackFile:
 
 def stacks(folder: Path) -> list[str]:
     """The stacks that have a file."""
-    return sorted(path.name.split(".")[1] for path in folder.glob("Pulumi.*.yaml"))
+    files = folder.glob("Pulumi.*.yaml")
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in files)
 
 
 def read(folder: Path, stack: str) -> StackFile:

@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
 from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
-from localcloud.stack import LocalStack, clear, opened, plain
+from localcloud.stack import LocalStack, clear, foreign, opened, plain
 
 DEMO_INSTANCES = [[10.0], [9.0]]
 
@@ -36,6 +37,8 @@ def main() -> int:
         if name == "logs":
             command.add_argument("container", nargs="?", help="all containers if left out")
     arguments = parser.parse_args()
+    # As Ctrl-C: otherwise a run that is ended says nothing, and leaves the plugins' files open.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         COMMANDS[arguments.command][0](arguments)
@@ -47,7 +50,10 @@ def main() -> int:
             print(str(error).rpartition("stderr: ")[2].strip() or error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the next command puts in order what is left", file=sys.stderr)
+        print(
+            "interrupted; `make up` puts in order what is left and goes on, `make down` removes it",
+            file=sys.stderr,
+        )
         return 130
     return 0
 
@@ -122,7 +128,10 @@ def logs(arguments: argparse.Namespace) -> None:
 
 def env(arguments: argparse.Namespace) -> None:
     """For `eval`: whatever pulumi is run after it sees the stacks of this machine."""
-    for name, value in Home().engine_environment().items():
+    environment = Home().engine_environment()
+    for name in sorted(foreign(environment)):
+        print(f"unset {name}")
+    for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
     print(f'export PATH={shlex.quote(str(PROJECT / ".local/tools/bin"))}:"$PATH"')
 

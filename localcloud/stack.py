@@ -12,7 +12,7 @@ import re
 import runpy
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -179,9 +179,12 @@ def opened(
         }
         closing.enter_context(
             _environment(
+                foreign(environment),
                 SSL_CERT_FILE=str(registries.certificate),
                 PATH=f"{Path(__file__).parent / 'bin'}:{os.environ['PATH']}",
                 # The engine and its plugins speak gRPC on this machine, which asks for both.
+                # gRPC asks for one of its own first.
+                no_grpc_proxy=",".join(_LOOPBACK),
                 no_proxy=without_proxy(),
                 NO_PROXY=without_proxy(),
                 TMPDIR=str(home.temporary),
@@ -318,16 +321,26 @@ def without_proxy() -> str:
     return ",".join(dict.fromkeys([*names, *_LOOPBACK]))
 
 
+def foreign(own: Collection[str]) -> list[str]:
+    """Variables of the user's with which the engine would do something else, or somewhere else.
+
+    The engine takes each option from one: PULUMI_OPTION_*, PULUMI_STACK, PULUMI_ACCESS_TOKEN.
+    """
+    return [name for name in os.environ if name.startswith("PULUMI_") and name not in own]
+
+
 @contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
+def _environment(without: Iterable[str], **variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in {*without, *variables}}
+    for name in without:
+        del os.environ[name]
     os.environ.update(variables)
     try:
         yield
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 

@@ -38,7 +38,7 @@ say() { printf '%s\n' "$*"; }
 
 fail() {
   printf '%s\n' "$*" >&2
-  exit 1
+  exit "${status:-1}"
 }
 
 # version_at_least HAVE WANT; HAVE may be empty, either may start with v.
@@ -97,7 +97,7 @@ step() {
   "$@" >"$log" 2>&1 </dev/null &
   running=$!
   set +m
-  trap 'kill -- "-$running" 2>/dev/null; exit 130' INT TERM
+  trap 'kill -- "-$running" 2>/dev/null; status=130 fail "Interrupted; the same make goes on where it stopped."' INT TERM
   while kill -0 "$running" 2>/dev/null; do
     sleep 0.2
     line=$(printf '  %3d s  %.60s' $((SECONDS - started)) "$(tail -n 1 "$log" | tr -dc '[:print:]')")

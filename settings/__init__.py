@@ -11,6 +11,7 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/resource-nam
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import re
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
 from components import model_sizing
@@ -33,10 +33,12 @@ from settings.model_image import PREBUILT, check_build_args, check_folder
 from settings.refusals import Rule, Section, refusal, sentence
 from settings.server_names import ServerNames
 from settings.values import PORT, Port, no_truth_value
-from stack_file import Environment
+from stack_file import Environment, StackFileError, read, stacks
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_FILES = ROOT
+NAMESPACES = ("azure-native", "docker", "tls", "random", "pulumi")
+"""What is read beside the program's own keys: by its providers, and by the engine."""
 
 
 class SettingsError(pulumi.RunError):
@@ -46,7 +48,11 @@ class SettingsError(pulumi.RunError):
         stack = pulumi.get_stack()
         # Without its name a command changes the stack that happens to be selected.
         typed = (
-            re.sub("Type: pulumi config (set|rm)", rf"\g<0> --stack {stack}", sentence)
+            re.sub(
+                r"(\. (?:Rename|Write)): ",
+                rf"\g<1> in Pulumi.{stack}.yaml: ",
+                re.sub("Type: pulumi config (set|rm)", rf"\g<0> --stack {stack}", sentence),
+            )
             for sentence in sentences
         )
         super().__init__(f"Pulumi.{stack}.yaml cannot be deployed:\n  " + "\n  ".join(typed))
@@ -186,18 +192,18 @@ class StackSettings(Section):
             SettingsError: with one sentence for each value that cannot be deployed.
         """
         project = pulumi.get_project()
+        config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+        readable = _said_once()
+        _require_readers(config, [str(field.alias) for field in cls.model_fields.values()])
         given = {
             key.removeprefix(f"{project}:"): _parse(value)
-            for key, value in {
-                **pulumi.runtime.config.get_config_env(),
-                **pulumi.runtime.config.CONFIG.get(),
-            }.items()
+            for key, value in config.items()
             if key.startswith(f"{project}:") or key == "azure-native:location"
         }
         try:
             settings = cls.model_validate(given)
             if settings.certificates.authority:
-                _require_secret(f"{project}:certificates")
+                _require_secret(f"{project}:certificates", readable)
         except ValidationError as error:
             sentences = dict.fromkeys(sentence(cls, e) for e in error.errors())
             raise SettingsError(*sentences) from None
@@ -379,15 +385,51 @@ class StackSettings(Section):
         return self
 
 
-def _require_secret(key: str) -> None:
+def _said_once() -> dict[str, Any]:
+    """What stands in the stack file, if there is one, and it says nothing twice.
+
+    The engine takes one of two values without a word.
+    """
+    stack = pulumi.get_stack()
+    if stack not in stacks(STACK_FILES):
+        return {}
+    try:
+        return read(STACK_FILES, stack).config
+    except StackFileError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _require_readers(config: Iterable[str], keys: list[str]) -> None:
+    """Refuse keys of a namespace that nobody reads: `environment: prod` would be ignored there."""
+    own = pulumi.get_project()
+    namespaces = [own, *NAMESPACES]
+    sentences = []
+    for key in config:
+        namespace, _, name = key.rpartition(":")
+        if namespace in namespaces:
+            continue
+        meant = f"{own}:{name}" if name in keys else None
+        if f"azure-native:{name}" in keys:
+            meant = f"azure-native:{name}"
+        elif close := difflib.get_close_matches(namespace, namespaces, n=1):
+            meant = f"{close[0]}:{name}"
+        hint = f"did you mean {meant}? " if meant else ""
+        typed = f"Rename: {key} to {meant}" if meant else f"Type: pulumi config rm {key}"
+        sentences.append(
+            f"{key}: nobody reads this namespace; {hint}allowed are {', '.join(namespaces)}. "
+            + typed
+        )
+    if sentences:
+        raise SettingsError(*sentences)
+
+
+def _require_secret(key: str, readable: dict[str, Any]) -> None:
     """A key that lies in the stack file in plain text is everybody's who can read the file.
 
     The engine only tells that there is a secret somewhere below `certificates`, and that may be
     another value.
     """
-    file = STACK_FILES / f"Pulumi.{pulumi.get_stack()}.yaml"
-    # As YAML, which may fold a text in the middle of these words.
-    is_readable = file.is_file() and "PRIVATE KEY-----" in str(yaml.safe_load(file.read_text()))
+    is_readable = "PRIVATE KEY-----" in str(readable)
     if is_readable or not pulumi.runtime.config.is_config_secret(key):
         raise SettingsError(
             "certificates.authority.privateKeyPem: a value in plain text is not allowed; it takes "

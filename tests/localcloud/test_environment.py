@@ -115,3 +115,23 @@ def test_an_engine_that_did_not_get_to_look_has_not_found_no_changes(
     Display(preview=True).on_event(event)  # type: ignore[arg-type]
 
     assert capsys.readouterr().out == f"{said}\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("PULUMI_OPTION_REFRESH", "true"),
+        ("PULUMI_STACK", "another"),
+        ("PULUMI_ACCESS_TOKEN", "pul-0"),
+        ("PULUMI_CONFIG_PASSPHRASE_FILE", "/nowhere"),
+    ],
+)
+def test_what_the_user_has_told_pulumi_is_not_told_the_local_cloud(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with opened("local", home=Home(tmp_path), records_only=True, say=lambda _: None) as local:
+        assert variable not in os.environ
+        local.stack.preview()
+
+    assert os.environ[variable] == value

@@ -337,6 +337,7 @@ def test_a_key_in_plain_text_is_refused_also_beside_something_that_is_secret(
 ) -> None:
     values = alone(ROOT_CA)
     monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    (tmp_path / "Pulumi.yaml").write_text((settings.ROOT / "Pulumi.yaml").read_text())
     written = tmp_path / "Pulumi.dev.yaml"
     config = as_config(stack_file("dev", values))
 

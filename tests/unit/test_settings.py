@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -233,12 +235,6 @@ def test_what_is_just_within_the_limits_is_accepted(case: str) -> None:
     load("dev", LIMITS[case])
 
 
-def test_values_of_other_projects_and_providers_are_nobodys_business_here() -> None:
-    config = {**config_of("dev"), "azure-native:subscriptionId": "x", "other:modelName": ""}
-
-    assert load_config(config) == load("dev")
-
-
 def test_config_in_the_environment_counts_too_and_less_than_the_engines(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -255,3 +251,45 @@ def test_settings_do_not_change_after_they_were_read() -> None:
 
     with pytest.raises(ValueError, match="frozen"):
         loaded.tls = "none"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        (
+            "mtls-model-endpont:environment",
+            "did you mean mtls-model-endpoint:environment? allowed are mtls-model-endpoint, ",
+        ),
+        ("azure-nativ:location", "did you mean azure-native:location? "),
+        ("something:else", "something:else: nobody reads this namespace; allowed are "),
+    ],
+)
+def test_a_namespace_that_nobody_reads_is_refused(key: str, sentence: str) -> None:
+    """`mtls-model-endpont:environment: prod` was ignored, and nothing protected."""
+    refused = str(run(StackSettings.load, config={**config_of("dev"), key: "prod"}).error)
+
+    assert sentence in refused
+    if "mean" in sentence:
+        assert "config rm" not in refused  # a remedy takes nothing away
+
+
+@pytest.mark.parametrize(
+    "key", ["azure-native:subscriptionId", "docker:host", "pulumi:disable-default-providers"]
+)
+def test_what_providers_and_the_engine_read_is_taken(key: str) -> None:
+    load_config({**config_of("dev"), key: "x"})
+
+
+def test_a_stack_file_that_says_something_twice_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The engine takes one of the two without a word: the second list of clients, say."""
+    text = (settings.STACK_FILES / "Pulumi.dev.yaml").read_text()
+    shutil.copy(settings.STACK_FILES / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.dev.yaml").write_text(f"{text}  modelName: another\n")
+    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+
+    refused = str(run(StackSettings.load, config=config_of("dev")).error)
+
+    assert "modelName" in refused
+    assert "line" in refused
