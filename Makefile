@@ -29,7 +29,7 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))
 
 ##@ Run it on this machine (S=local), no cloud account needed
-.PHONY: up call preview review outputs logs refresh bundle certificates down
+.PHONY: up call preview review outputs logs refresh bundle smoke certificates down
 up: tools ## Deploy the stack and make one verified prediction
 	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
 
@@ -58,6 +58,9 @@ USE_STACK = $(if $(filter local,$(S)),env=$$($(LOCALCLOUD) env) && eval "$$env" 
 
 bundle: tools ## Write a client's files: make bundle CLIENT=alice OUT=folder, S=dev
 	@$(USE_STACK) $(PYTHON) -m clients bundle --stack '$(S)' --client '$(CLIENT)' --out '$(OUT)' $(ARGS)
+
+smoke: tools ## Call the endpoint once as a client: make smoke S=dev CLIENT=ci-smoke-test
+	@$(USE_STACK) $(PYTHON) -m clients smoke --stack '$(S)' --client '$(CLIENT)' $(ARGS)
 
 certificates: tools ## Show how long the stack's certificates last; S=dev
 	@$(USE_STACK) $(PYTHON) -m clients certificates --stack '$(S)' $(ARGS)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clients import contract, expiry, password, stack_outputs
+from clients import contract, expiry, password, smoke, stack_outputs
 from clients.bundle import Bundle
 from clients.contract import Refusal
 from clients.folder import File, located, replace
@@ -55,6 +55,13 @@ def bundle(given: argparse.Namespace) -> int:
     return FINE
 
 
+def call(given: argparse.Namespace) -> int:
+    """Call the endpoint once as a client, with a bundle that is removed afterwards."""
+    made = _bundle(_outputs(given, show_secrets=True), given.client, None)
+    print(smoke.call(made))
+    return FINE
+
+
 def certificates(given: argparse.Namespace) -> int:
     """Show how long every certificate of the stack lasts."""
     listed = contract.certificates(_outputs(given, show_secrets=False))
@@ -88,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         help="take the password of client.p12 from the first line of standard input",
     )
     keystore.add_argument("--no-p12", action="store_true", help="make no client.p12")
+
+    command = _command(commands, "smoke", call)
+    command.add_argument("--client", required=True, metavar="NAME", help="as in the stack file")
 
     command = _command(commands, "certificates", certificates)
     command.add_argument("--warn-days", type=_days, default=30, metavar="DAYS", help="default 30")

@@ -4,6 +4,8 @@
 # The Dockerfile runs it; run by hand it makes the same tree anywhere. The tree can be moved, this
 # directory is never written to, and `uv` must be on PATH.
 set -eu
+# Another user runs what is installed here, so the modes are not those of who installs it.
+umask 022
 
 fail() {
   echo "build.sh: $1" >&2
@@ -65,6 +67,10 @@ export PYTHONPATH="$home" PYTHONDONTWRITEBYTECODE=1
 exec env --block-signal=TERM "$home/venv/bin/python" -P -m model_server "$@"
 WRAPPER
 chmod 755 "$target/bin/model-server"
+
+# Nobody activates the environment, and uv's lock is writable for everybody.
+rm -f "$target/venv/.lock" "$target"/venv/bin/*activate*
+chmod -R u+rwX,go+rX,go-w "$target"
 
 echo "build.sh: checking that the model can be served"
 env -i PATH="$PATH" "$target/bin/model-server" --check

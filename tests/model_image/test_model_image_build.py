@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +70,42 @@ def test_a_model_of_ones_own_is_taken_instead_of_training(
         server.url + "/v1/models/model/versions/3:predict", json={"instances": [[10.0]]}
     )
     assert response.json() == {"predictions": [[19.0]]}
+
+
+def test_another_user_runs_it_whatever_the_modes_of_the_deployers_files(
+    image: Path, source_copy: Path
+) -> None:
+    shutil.copytree(image / "model" / "1", source_copy / "model" / "3")
+    (source_copy / "model" / "3" / "model.onnx").chmod(0o600)
+    (source_copy / "model_server" / "api.py").chmod(0o666)
+    (source_copy / "model").chmod(0o700)
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        built = subprocess.run(
+            ["/bin/sh", "-c", 'umask 077 && exec "$0"', source_copy / "build.sh"],
+            env={**os.environ, "DESTDIR": f"{directory}/image"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert built.returncode == 0, built.stdout + built.stderr
+        tree = Path(directory) / "image"
+        for path in (tree, *tree.rglob("*")):
+            mode = path.lstat().st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            assert mode & 0o044 == 0o044, f"{path} is for its owner only: {mode:o}"
+            assert mode & 0o022 == 0, f"{path} can be written to by others: {mode:o}"
+            assert mode & 0o111 in (0, 0o111), f"{path} runs for some only: {mode:o}"
+            assert not path.is_dir() or mode & 0o111, path
+        assert not (tree / "opt/model-server/venv/bin/activate").exists()
+
+
+def test_the_dockerfile_checks_the_model_as_the_user_who_will_run_it() -> None:
+    dockerfile = Path(__file__).resolve().parents[2] / "model_image" / "Dockerfile"
+    final_stage = dockerfile.read_text().rpartition("FROM ")[2].splitlines()
+    check = final_stage.index('RUN ["/opt/model-server/bin/model-server", "--check"]')
+    assert final_stage.index("USER 65532:65532") < check
 
 
 def test_a_training_that_leaves_no_model_fails_the_build(

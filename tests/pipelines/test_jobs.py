@@ -25,7 +25,14 @@ GITHUB = list(github_jobs())
 AZURES = list(azure_jobs())
 BOTH = [*GITHUB, *AZURES]
 TARGETS = set(re.findall(r"(?m)^([a-z-]+):(?!=)", (PROJECT / "Makefile").read_text()))
-NEEDS_AZURE = {"make deploy", "make plan", "make drift", "make certificates", "make destroy"}
+NEEDS_AZURE = {
+    "make deploy",
+    "make plan",
+    "make drift",
+    "make certificates",
+    "make destroy",
+    "make smoke",
+}
 
 each_job = pytest.mark.parametrize("job", BOTH, ids=lambda job: job.name)
 each_github_job = pytest.mark.parametrize("job", GITHUB, ids=lambda job: job.name)
@@ -73,6 +80,16 @@ def test_prod_is_deployed_only_behind_its_approval(job: Job) -> None:
         assert job.definition.get("needs", "plan-prod") == "plan-prod"
     else:
         assert job.environment != "prod"
+
+
+@pytest.mark.parametrize("jobs", [GITHUB, AZURES], ids=["github", "azure"])
+def test_prod_is_planned_only_once_a_client_was_let_in_at_dev(jobs: list[Job]) -> None:
+    (job,) = [job for job in jobs if ("make deploy", "dev") in job.calls]
+    assert job.calls[-2:] == (("make deploy", "dev"), ("make smoke", "dev"))
+    steps = job.definition["steps"] if jobs is GITHUB else azure_steps(job.definition)
+    client = steps[-1]["env"]["CLIENT"]
+    config = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text())["config"]
+    assert {"name": client} in config["mtls-model-endpoint:clients"]
 
 
 @pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
