@@ -50,6 +50,10 @@ GIXY = (
         r'http_splitting: At least variable "\$ssl_client_serial" can contain "\\n"',
         "nginx writes the serial number in hexadecimal digits, so it has no line end",
     ),
+    Explained(
+        r"try_files_is_evil_too: .*",
+        "a probe every few seconds looks for one file, and only there are limits looked at",
+    ),
 )
 
 

@@ -46,16 +46,14 @@ def test_nginx_accepts_the_configuration_of_a_committed_stack(tmp_path: Path, st
     assert "warn" not in checked.stderr
 
 
-def test_nginx_accepts_a_stack_without_clients_and_with_many_and_long_names(
-    tmp_path: Path,
-) -> None:
+def test_nginx_accepts_many_clients_and_long_names(tmp_path: Path) -> None:
     names = [{"name": f"{'n' * 60}{i:04}"} for i in range(40)]
     config = {"dnsLabel": "l" * 56, "serverNames": [f"{'s' * 63}.{'t' * 63}.example.com"]}
-    for clients in ([], names):
-        folder = tmp_path / str(len(clients))
-        volume = volume_of(shared_home(folder / "h"), "dev", {**config, "clients": clients})
-        checked = nginx_t(folder, volume)
-        assert checked.returncode == 0, checked.stderr
+    volume = volume_of(shared_home(tmp_path / "h"), "dev", {**config, "clients": names})
+
+    checked = nginx_t(tmp_path, volume)
+
+    assert checked.returncode == 0, checked.stderr
 
 
 @pytest.mark.parametrize("word", ["default", "include", "hostnames", "volatile"])
