@@ -68,6 +68,7 @@ def packed(client: httpx.Client, body: bytes, encoding: str = "gzip") -> httpx.R
         (ONE, "identity"),
         (ONE, ""),
     ],
+    ids=["gzip", "in capitals", "two members", "as it is", "no encoding"],  # gzip holds the time
 )
 def test_a_body_may_be_packed(client: httpx.Client, body: bytes, encoding: str) -> None:
     assert packed(client, body, encoding).json() == ANSWER
