@@ -42,6 +42,8 @@ class Attackers:
         self._bob = endpoint.context(endpoint.bob)
         self._few = asyncio.Semaphore(8)
         """Less than bob's share: who is to become idle must be answered first."""
+        self._one_at_a_time = asyncio.Lock()
+        """A model that is busy refuses a large body after 5 s, and a refusal is soon read."""
 
     async def silent(self) -> float:
         """A connection, and then nothing."""
@@ -94,23 +96,23 @@ class Attackers:
         return await _until_closed(reader, writer)
 
     async def slow_reader(self) -> float:
-        """Bob's prediction with a large answer that nobody reads."""
-        return await asyncio.to_thread(self._not_reading)
+        """Bob's prediction with a large answer of which nobody reads more than the status."""
+        async with self._one_at_a_time:
+            connection = await asyncio.to_thread(self._answered_at_length)
+        return await asyncio.to_thread(_not_reading, connection)
 
-    def _not_reading(self) -> float:
+    def _answered_at_length(self) -> ssl.SSLSocket:
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plain.settimeout(10)
+        plain.settimeout(PATIENCE_SECONDS)
         plain.connect(("127.0.0.1", self._endpoint.port))
         # The answer has 7 MB: what fits into the kernel's buffers, 4 MB in Linux, is sent off.
         body = b'{"instances": [' + b"[1]," * 1_200_000 + b"[1]]}"
-        with self._bob.wrap_socket(plain, server_hostname=self._endpoint.name) as connection:
-            connection.sendall(self._prediction(len(body)) + body)
-            started = time.monotonic()
-            closed = select.poll()
-            closed.register(connection, select.POLLRDHUP)
-            closed.poll(PATIENCE_SECONDS * 1000)
-            return time.monotonic() - started
+        connection = self._bob.wrap_socket(plain, server_hostname=self._endpoint.name)
+        connection.sendall(self._prediction(len(body)) + body)
+        status = connection.recv(len("HTTP/1.1 200"))
+        assert status == b"HTTP/1.1 200", status
+        return connection
 
     async def churn(self, count: int) -> None:
         """Connections, handshakes and requests, each dropped at once; so many of them."""
@@ -162,6 +164,15 @@ async def all_at_once(attacks: list[Attack]) -> list[float]:
             return time.monotonic() - started
 
     return list(await asyncio.gather(*(seconds(attack) for attack in attacks)))
+
+
+def _not_reading(connection: ssl.SSLSocket) -> float:
+    with connection:
+        started = time.monotonic()
+        closed = select.poll()
+        closed.register(connection, select.POLLRDHUP)
+        closed.poll(PATIENCE_SECONDS * 1000)
+        return time.monotonic() - started
 
 
 async def _until_closed(
