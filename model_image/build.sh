@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the model server and its model under ${DESTDIR:-}/opt/model-server:
-#   bin/model-server  venv/  model/<version>/model.onnx  model_server/
+#   bin/model-server  venv/  model/<version>/model.onnx  model_server/  locale/
 # The Dockerfile runs it; run by hand it makes the same tree anywhere. The tree can be moved, this
 # directory is never written to, and `uv` must be on PATH.
 set -eu
@@ -41,14 +41,13 @@ mkdir -p "$target/bin" "$target/model"
 
 if [ -d "$source/model" ]; then
   echo "build.sh: taking the model from model/"
-  cp -R "$source/model/." "$target/model/"
+  # A hub's cache is made of links; what they lead to belongs into the image.
+  cp -RL "$source/model/." "$target/model/" || fail "model/ cannot be copied as it is; see above."
 else
   echo "build.sh: training the model"
   install "$work/venv" --only-group train
   "$work/venv/bin/python" -P "$source/train.py" "$target/model"
 fi
-set -- "$target"/model/*/model.onnx
-[ -f "$1" ] || fail "there is no <version>/model.onnx: write one from train.py, or put one into model/."
 
 echo "build.sh: installing the server"
 install "$target/venv" --no-dev --compile-bytecode
@@ -56,12 +55,22 @@ cp -R "$source/model_server" "$target/model_server"
 rm -rf "$target/model_server/__pycache__"
 "$target/venv/bin/python" -m compileall -q "$target/model_server"
 
+# Operators on text want the locale en_US.UTF-8. glibc's own C.UTF-8 has the same letters, and is in
+# every Debian.
+if [ -d /usr/lib/locale/C.utf8 ]; then
+  mkdir "$target/locale"
+  cp -RL /usr/lib/locale/C.utf8 "$target/locale/en_US.utf8"
+else
+  echo "build.sh: /usr/lib/locale/C.utf8 is not there; models that work on text may not load" >&2
+fi
+
 cat >"$target/bin/model-server" <<'WRAPPER'
 #!/bin/sh
 # Start the server that lies beside this file, wherever the tree was put.
 trap 'exit 0' TERM
 home=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 export PYTHONPATH="$home" PYTHONDONTWRITEBYTECODE=1
+[ ! -d "$home/locale" ] || export LOCPATH="$home/locale"
 # The first process of a container loses what it does not handle; blocked, SIGTERM waits until Python
 # does.
 exec env --block-signal=TERM "$home/venv/bin/python" -P -m model_server "$@"

@@ -33,6 +33,34 @@ def check_folder(project: Path, context: str) -> None:
             f"a folder of this project with a Dockerfile and a model, and {problem}",
             "pulumi config set --path modelImage.context model_image",
         )
+    if flaw := _flaw(project, context):
+        problem, command = flaw
+        raise refusal("modelImage.context", context, f"a folder whose {problem}", command)
+
+
+def _flaw(project: Path, context: str) -> tuple[str, str] | None:
+    """What would be lost on the way into the image, and the command that mends it."""
+    model = project / context / "model"
+    inside, cd = model.resolve(), f"cd {shlex.quote(context)} && "
+    for path in (model, *sorted(model.rglob("*"))):
+        if not path.is_symlink():
+            continue
+        # The build is sent the link, and of what it leads to what lies in the same folder.
+        leaves = path == model or path.readlink().is_absolute()
+        if leaves or not path.exists() or not path.resolve().is_relative_to(inside):
+            return (
+                "model/ is whole, and "
+                f"{path} is a symbolic link that leads out of it, or nowhere (as in a hub's cache)",
+                f"{cd}cp -RL model model.copy && rm -r model && mv model.copy model",
+            )
+    versions: dict[int, str] = {}
+    for name in sorted(p.name for p in model.glob("*") if re.fullmatch("[0-9]{1,18}", p.name)):
+        if (same := versions.setdefault(int(name), name)) != name:
+            return (
+                f"versions are different, and model/{same} and model/{name} are the same one",
+                f"{cd}mv model/{same} unused-{same}",
+            )
+    return None
 
 
 def _problem(project: Path, context: str) -> str | None:

@@ -8,6 +8,7 @@ import onnxruntime as ort
 
 from .catalogue import Version
 from .errors import RequestError, StartError
+from .model_file import mistaken_for, without_rank
 from .tensors import Array, TensorSpec
 
 
@@ -20,29 +21,37 @@ class ServedModel(Version):
         # can be forked into workers.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; warnings about graph optimisation help nobody here
+        options.log_severity_level = 4  # what fails is said in our own sentence
         try:
             self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no other base class
-            raise StartError(
-                f"{path} is not a model that can be run: {_first_line(error)}"
-            ) from error
+            raise StartError(f"{path} {_why_not(path, error)}") from error
+        free = without_rank(path)
         super().__init__(
             version,
-            inputs=self._specs(path, "input", self._session.get_inputs()),
-            outputs=self._specs(path, "output", self._session.get_outputs()),
+            inputs=self._specs(path, "input", self._session.get_inputs(), free),
+            outputs=self._specs(path, "output", self._session.get_outputs(), free),
         )
 
     @staticmethod
-    def _specs(path: Path, role: str, arguments: list[ort.NodeArg]) -> dict[str, TensorSpec]:
+    def _specs(
+        path: Path, role: str, arguments: list[ort.NodeArg], free: set[str]
+    ) -> dict[str, TensorSpec]:
         specs = {}
         for argument in arguments:
+            # Of an output ONNX Runtime may know more than the graph says.
+            shape = None if argument.name in free and not argument.shape else argument.shape
             try:
-                spec = TensorSpec.from_graph(argument.name, argument.type, argument.shape)
+                spec = TensorSpec.from_graph(argument.name, argument.type, shape)
             except KeyError:
+                hint = (
+                    "plain tensors: converters of classifiers do so with zipmap=False"
+                    if "map(" in argument.type
+                    else "plain tensors of numbers, booleans or text"
+                )
                 raise StartError(
                     f"{path}: {role} {argument.name!r} is a {argument.type}, which JSON cannot "
-                    "carry; export the model with plain tensors (for scikit-learn: zipmap=False)."
+                    f"carry; export the model with {hint}."
                 ) from None
             specs[spec.name] = spec
         return specs
@@ -57,7 +66,7 @@ class ServedModel(Version):
             arrays = self._session.run(list(self.outputs), dict(tensors))
         except Exception as error:  # as above
             raise RequestError(
-                400, f"The model cannot take these inputs: {_first_line(error)}"
+                400, f"The model cannot take these inputs: {_reason(error)}"
             ) from error
         return dict(zip(self.outputs, arrays, strict=True))
 
@@ -68,20 +77,56 @@ def load(paths: Mapping[int, Path]) -> list[ServedModel]:
 
 
 def find_versions(root: Path) -> dict[int, Path]:
-    """The `<version>/model.onnx` below `root`; raise StartError if there is none."""
-    found = {
-        int(path.parent.name): path
-        for path in root.glob("*/model.onnx")
-        if re.fullmatch(r"[0-9]{1,18}", path.parent.name)
-    }
+    """The `<version>/model.onnx` below `root`.
+
+    Raises:
+        StartError: if there is none, or anything that somebody may take for one and is not served.
+    """
+    found: dict[int, Path] = {}
+    folders = sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith("."))
+    for folder in folders:
+        model, is_version = folder / "model.onnx", re.fullmatch(r"[0-9]{1,18}", folder.name)
+        if is_version and not model.is_file():
+            beside = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
+            missing = "a link that leads nowhere" if model.is_symlink() else "not there"
+            raise StartError(f"{model} is {missing}: {folder} holds {beside}; {_LAYOUT}")
+        if model.exists() and not is_version:
+            raise StartError(f"{model} would not be served: no version is called so; {_LAYOUT}")
+        if is_version and int(folder.name) in found:
+            same = found[int(folder.name)].parent
+            raise StartError(f"{same} and {folder} are the same version; keep one of them.")
+        if is_version:
+            found[int(folder.name)] = model
     if not found:
-        raise StartError(
-            f"No model under {root}: expected {root / '<version>' / 'model.onnx'} with a whole "
-            "number for <version>; rebuild the image with a model, or point MODEL_PATH at a "
-            "directory that holds one."
-        )
+        raise StartError(f"No model under {root}; {_LAYOUT}")
     return found
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+_LAYOUT = (
+    "the place of a model is <version>/model.onnx with a whole number for <version>: put it there "
+    "and build the image again, or point MODEL_PATH at a directory that holds one."
+)
+
+
+def _why_not(path: Path, error: Exception) -> str:
+    if what := mistaken_for(path):
+        return f"is {what}."
+    reason = _reason(error)
+    if locale := re.search(r"construct locale with name:([^:]+)", reason):
+        return (
+            f"works on text by the rules of {locale[1]}, which are not installed; export it with "
+            "the locale en_US.UTF-8."
+        )
+    return f"is not a model that can be run: {reason}"
+
+
+def _reason(error: Exception) -> str:
+    """What ONNX Runtime says, in one line and without the places in its own source."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for place in (
+        r"\[ONNXRuntimeError\] : \d+ : \w+ : ",
+        r"Load model from .*? failed:",
+        r"/onnxruntime_src/\S+ .*?[)>] (?=[A-Z])",
+    ):
+        text = re.sub(place, "", text, count=1)
+    return text[:600]

@@ -7,11 +7,21 @@ import onnx  # type: ignore[import-not-found]  # it is in the image's environmen
 from onnx import TensorProto, helper
 
 
-def save(path: Path, nodes: list[object], inputs: list[object], outputs: list[object]) -> None:
+def save(
+    path: Path,
+    nodes: list[object],
+    inputs: list[object],
+    outputs: list[object],
+    *,
+    ir_version: int = 10,
+    as_others_write: bool = False,
+) -> None:
+    """Write a model; `as_others_write`: what ONNX's own checker is too strict for."""
     graph = helper.make_graph(nodes, "test", inputs, outputs)
-    opset = [helper.make_opsetid("", 21)]
-    model = helper.make_model(graph, opset_imports=opset, ir_version=10)
-    onnx.checker.check_model(model, full_check=True)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+    if not as_others_write:
+        onnx.checker.check_model(model, full_check=True)
     path.parent.mkdir(parents=True)
     onnx.save(model, path)
 
@@ -38,6 +48,23 @@ def main(directory: Path) -> None:
         [node("Identity", ["word"], ["same"])],
         [tensor("word", TensorProto.STRING, ["batch"])],
         [tensor("same", TensorProto.STRING, ["batch"])],
+    )
+    # Text by the rules of a language, as converters of scikit-learn's vectorizers write it.
+    for name, locale in (("lower", {}), ("german", {"locale": "de_DE.UTF-8"})):
+        save(
+            directory / name / "1" / "model.onnx",
+            [node("StringNormalizer", ["word"], ["same"], case_change_action="LOWER", **locale)],
+            [tensor("word", TensorProto.STRING, ["batch"])],
+            [tensor("same", TensorProto.STRING, None)],
+            as_others_write=True,
+        )
+    # Numbers of any rank beside a scalar.
+    save(
+        directory / "any_rank" / "1" / "model.onnx",
+        [node("Mul", ["x", "factor"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, None), tensor("factor", TensorProto.FLOAT, [])],
+        [tensor("y", TensorProto.FLOAT, None)],
+        as_others_write=True,
     )
     # One number for the whole batch.
     save(
@@ -66,6 +93,25 @@ def main(directory: Path) -> None:
         [node("SequenceConstruct", ["count"], ["list"])],
         [count],
         [helper.make_tensor_sequence_value_info("list", TensorProto.INT64, ["batch"])],
+    )
+    # What scikit-learn's classifiers are converted to where nobody says zipmap=False.
+    number = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, number))
+    labels = {"classlabels_int64s": [0, 1]}
+    save(
+        directory / "zipmap" / "1" / "model.onnx",
+        [node("ZipMap", ["scores"], ["probabilities"], domain="ai.onnx.ml", **labels)],
+        [tensor("scores", TensorProto.FLOAT, ["batch", 2])],
+        [helper.make_value_info("probabilities", maps)],
+    )
+    # Of a version that nobody has yet.
+    save(
+        directory / "unknown" / "1" / "model.onnx",
+        [node("Identity", ["count"], ["same"])],
+        [count],
+        [tensor("same", TensorProto.INT64, ["batch"])],
+        ir_version=99,
+        as_others_write=True,
     )
 
 

@@ -259,3 +259,41 @@ def test_a_failure_inside_the_graph_is_a_refusal(
     url = server.url + "/v1/models/model:predict"
     assert httpx.post(url, json={"inputs": [[2]]}).json() == {"outputs": [[4.0]]}
     assert "cannot take these inputs" in error_of(httpx.post(url, json={"inputs": [[1, 2]]}), 400)
+
+
+def test_where_the_graph_leaves_the_rank_open_any_shape_is_taken(
+    start_server: StartServer, other_models: Path
+) -> None:
+    server = start_server(MODEL_NAME="demo", MODEL_PATH=str(other_models / "any_rank"))
+    server.wait_until("/health/ready", 200)
+    with httpx.Client(base_url=server.url) as client:
+        for x, y in ((1, 2.0), ([1], [2.0]), ([[1, 2]], [[2.0, 4.0]]), ([[[0.5]]], [[[1.0]]])):
+            answer = client.post(PREDICT, json={"inputs": {"x": x, "factor": 2}})
+            assert answer.json() == {"outputs": y}
+        refused = client.post(PREDICT, json={"inputs": {"x": 1.0, "factor": [2]}})
+        assert "'factor' has the shape []" in error_of(refused, 400)
+        metadata = client.get("/v1/models/demo/metadata").json()["metadata"]["signature_def"]
+        signature = metadata["signature_def"]["serving_default"]
+        unknown = {
+            name: value["tensor_shape"]["unknown_rank"]
+            for values in (signature["inputs"], signature["outputs"])
+            for name, value in values.items()
+        }
+    assert unknown == {"x": True, "factor": False, "y": True}
+
+
+def test_text_is_compared_in_any_script(start_server: StartServer, other_models: Path) -> None:
+    """Its graph wants the locale en_US.UTF-8, as those of scikit-learn's vectorizers do."""
+    server = start_server(MODEL_NAME="demo", MODEL_PATH=str(other_models / "lower"))
+    server.wait_until("/health/ready", 200)
+    answer = httpx.post(server.url + PREDICT, json={"inputs": ["ÉCOLE", "Straße", "ΟΔΌΣ"]})
+    assert answer.json() == {"outputs": ["école", "straße", "οδόσ"]}
+
+
+def test_why_the_graph_refuses_is_said_whole(start_server: StartServer, other_models: Path) -> None:
+    server = start_server(MODEL_NAME="demo", MODEL_PATH=str(other_models / "square"))
+    server.wait_until("/health/ready", 200)
+    refused = httpx.post(server.url + PREDICT, json={"inputs": [[1, 2, 3], [4, 5, 6]]})
+    sentence = error_of(refused, 400)
+    assert "MatMul dimension mismatch" in sentence
+    assert "onnxruntime_src" not in sentence

@@ -67,14 +67,14 @@ def test_a_long_prediction_does_not_silence_the_health_probes(
             pool.submit(
                 httpx.post, server.url + "/v1/models/model:predict", json={"instances": [[1]]}
             )
-            for _ in range(4)
+            for _ in range(2)  # as many as there are workers at least: one that waits is refused
         ]
         for _ in range(20):
             assert httpx.get(server.url + "/health/live", timeout=1).status_code == 200
             assert httpx.get(server.url + "/health/ready", timeout=1).status_code == 200
         assert not any(prediction.done() for prediction in predictions)
         gate.touch()
-        assert [prediction.result().status_code for prediction in predictions] == [200] * 4
+        assert [prediction.result().status_code for prediction in predictions] == [200] * 2
 
 
 def test_while_the_model_loads_the_server_lives_but_is_not_ready(

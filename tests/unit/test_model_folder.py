@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,77 @@ def test_a_folder_that_may_not_be_read_is_refused(
 
     with pytest.raises(PydanticCustomError, match=r"cannot be read \(Permission denied\)"):
         check_folder(project, "good")
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("model/1/model.onnx", "../../blobs/a1"),  # a hub's cache
+        ("model/1/model.onnx", "{project}/good/blobs/a1"),
+        ("model/1/data", "{project}/all/1"),
+        ("model/2", "../../all/1"),
+        ("model", "../all"),
+    ],
+)
+def test_a_model_behind_a_link_that_a_build_cannot_follow_is_refused(
+    project: Path, link: str, target: str
+) -> None:
+    for path in ("good/model/1/model.onnx", "good/blobs/a1", "all/1/model.onnx"):
+        (project / path).parent.mkdir(parents=True)
+        (project / path).write_text(path)
+    check_folder(project, "good")
+    there = project / "good" / link
+    if there.is_dir():
+        shutil.rmtree(there)
+    there.unlink(missing_ok=True)
+    there.symlink_to(target.format(project=project))
+
+    _mended_as_told(project, f"{there} is a symbolic link")
+    assert (project / "good/model/1/model.onnx").is_file()
+
+
+def test_a_link_that_leads_nowhere_is_refused_and_the_command_takes_nothing_away(
+    project: Path,
+) -> None:
+    link = project / "good/model/1/model.onnx"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("nothing")
+
+    with pytest.raises(PydanticCustomError, match=re.escape(str(link))) as refused:
+        check_folder(project, "good")
+
+    assert _typed(refused.value, project) != 0
+    assert link.is_symlink()
+
+
+def _mended_as_told(project: Path, problem: str) -> None:
+    """It is refused, and no longer when what the refusal says was typed."""
+    with pytest.raises(PydanticCustomError, match=re.escape(problem)) as refused:
+        check_folder(project, "good")
+    assert _typed(refused.value, project) == 0
+    check_folder(project, "good")
+
+
+def _typed(refused: PydanticCustomError, project: Path) -> int:
+    command = str(refused).partition("Type: ")[2]
+    assert command.startswith("cd good && "), refused
+    return subprocess.run(["/bin/sh", "-c", command], cwd=project, check=False).returncode
+
+
+def test_a_link_within_the_model_is_taken(project: Path) -> None:
+    folder = project / "good/model/1"
+    folder.mkdir(parents=True)
+    (folder / "weights").touch()
+    (folder / "model.onnx").symlink_to("weights")
+
+    check_folder(project, "good")
+
+
+def test_two_folders_for_one_version_are_refused(project: Path) -> None:
+    for name in ("1", "001", "2", "v1", "1.bak"):
+        (project / "good/model" / name).mkdir(parents=True)
+
+    _mended_as_told(project, "model/001 and model/1 are the same one")
 
 
 @pytest.mark.parametrize(
