@@ -1,5 +1,7 @@
 """A trained model on Azure Container Instances behind mutual TLS: what there is, how it fits."""
 
+from datetime import timedelta
+
 import pulumi
 import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
@@ -38,7 +40,12 @@ workspace = operationalinsights.Workspace(
 )
 registry = ContainerRegistry(
     "registry",
-    ContainerRegistryArgs(resource_group_name=group.name, sku=cfg.registry_sku, tags=tags),
+    ContainerRegistryArgs(
+        resource_group_name=group.name,
+        sku=cfg.registry_sku,
+        tags=tags,
+        role_propagation=timedelta(minutes=cfg.role_propagation_minutes),
+    ),
     opts=protected,
 )
 

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -264,6 +265,9 @@ class AzureNative(Plugin):
                 if "/Microsoft.KeyVault/" not in record.inputs["scope"]:
                     self._check_principal(record.inputs["principalId"])
                 time.sleep(ROLE_ASSIGNMENT_SECONDS)
+                # As Azure writes a time, to a ten-millionth of a second.
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+                answer = {"createdOn": old.outputs.get("createdOn", now) if old else now}
             case "azure-native:operationalinsights:Workspace":
                 answer = {"customerId": str(uuid.uuid4())}
             case "azure-native:containerinstance:ContainerGroup":
@@ -300,6 +304,7 @@ _COMPUTED = {
     "azure-native:resources:ResourceGroup": ("type",),
     "azure-native:containerregistry:Registry": ("loginServer",),
     "azure-native:managedidentity:UserAssignedIdentity": ("principalId", "clientId"),
+    "azure-native:authorization:RoleAssignment": ("createdOn",),
 }
 
 
