@@ -41,8 +41,11 @@ def test_clients_are_told_that_nobody_is_checked(deployment: Deployment) -> None
     assert exports["clientCertificates"] == Secret({})
 
 
-def test_the_group_still_pulls_with_its_identity_when_it_may(deployment: Deployment) -> None:
-    assert deployment["endpoint-group"].waits_for == {"registry-acr-pull"}
+@pytest.mark.parametrize("stack", ["local", "dev"])
+def test_the_group_still_pulls_with_its_identity_when_it_may(stack: str) -> None:
+    group = deploy(stack, {"tls": "none"}, preview=True)["endpoint-group"]
+
+    assert group.waits_for == {"registry-acr-pull"}
 
 
 def test_with_a_prebuilt_model_nothing_is_built_and_nobody_is_asked_for_a_token() -> None:
