@@ -14,14 +14,14 @@ import preflight
 from components import nginx_example
 from components.certificates import ClientCertificate
 from components.container_group import ContainerGroup, ContainerGroupArgs
-from components.container_image import ContainerImage, ContainerImageArgs
+from components.container_image import ContainerImage, ContainerImageArgs, copied
 from components.model_container import ModelContainerArgs, model_container
 from components.nginx_sidecar import ClientLimits, NginxSidecar, NginxSidecarArgs
 from components.registry import ContainerRegistry, ContainerRegistryArgs
 from settings import StackSettings
 
 cfg = StackSettings.load()
-preflight.check(cfg)
+preflight.check()
 previous = continuity.follow(cfg.certificates) if cfg.tls == "mtls" else []
 tags, is_prod = cfg.all_tags, cfg.environment == "prod"
 protected = pulumi.ResourceOptions(protect=is_prod)
@@ -52,7 +52,7 @@ registry = ContainerRegistry(
 # The model, as an image by digest and the container it runs in.
 model_image = ContainerImage(
     "model-image",
-    ContainerImageArgs(ref=cfg.model_image.ref)
+    copied(cfg.model_image.ref, registry.push_target("model"))
     if cfg.model_image.ref
     else ContainerImageArgs(
         push_to=registry.push_target("model"),

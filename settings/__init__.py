@@ -83,7 +83,7 @@ class GroupResources(Section):
 
 
 class ModelImage(Section):
-    """The model's image: built from a folder of this project, or a prebuilt public one."""
+    """The model's image: built from a folder of this project, or a copy of a prebuilt one."""
 
     context: Annotated[
         str,
@@ -225,11 +225,6 @@ class StackSettings(Section):
             "stack": pulumi.get_stack(),
             "environment": self.environment,
         }
-
-    @property
-    def builds_images(self) -> bool:
-        """Whether a deployment has to build anything."""
-        return self.tls == "mtls" or self.model_image.ref is None
 
     @property
     def region(self) -> str:
