@@ -99,7 +99,7 @@ check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy --strict --explicit-package-bases $(TYPED)
 	$(MODEL_CHECK)
-	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile)
+	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile prebuilt_image/Dockerfile)
 	.venv/bin/shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	.local/tools/bin/actionlint -shellcheck .venv/bin/shellcheck
 	.venv/bin/zizmor --offline --quiet --pedantic .github/workflows

@@ -1,5 +1,7 @@
 """A trained model on Azure Container Instances behind mutual TLS: what there is, how it fits."""
 
+from datetime import timedelta
+
 import pulumi
 import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
@@ -12,14 +14,14 @@ import preflight
 from components import nginx_example
 from components.certificates import ClientCertificate
 from components.container_group import ContainerGroup, ContainerGroupArgs
-from components.container_image import ContainerImage, ContainerImageArgs
+from components.container_image import ContainerImage, ContainerImageArgs, copied
 from components.model_container import ModelContainerArgs, model_container
 from components.nginx_sidecar import ClientLimits, NginxSidecar, NginxSidecarArgs
 from components.registry import ContainerRegistry, ContainerRegistryArgs
 from settings import StackSettings
 
 cfg = StackSettings.load()
-preflight.check(cfg)
+preflight.check()
 previous = continuity.follow(cfg.certificates) if cfg.tls == "mtls" else []
 tags, is_prod = cfg.all_tags, cfg.environment == "prod"
 protected = pulumi.ResourceOptions(protect=is_prod)
@@ -38,14 +40,19 @@ workspace = operationalinsights.Workspace(
 )
 registry = ContainerRegistry(
     "registry",
-    ContainerRegistryArgs(resource_group_name=group.name, sku=cfg.registry_sku, tags=tags),
+    ContainerRegistryArgs(
+        resource_group_name=group.name,
+        sku=cfg.registry_sku,
+        tags=tags,
+        role_propagation=timedelta(minutes=cfg.role_propagation_minutes),
+    ),
     opts=protected,
 )
 
 # The model, as an image by digest and the container it runs in.
 model_image = ContainerImage(
     "model-image",
-    ContainerImageArgs(ref=cfg.model_image.ref)
+    copied(cfg.model_image.ref, registry.push_target("model"))
     if cfg.model_image.ref
     else ContainerImageArgs(
         push_to=registry.push_target("model"),

@@ -10,7 +10,6 @@ A record is an entry of the stack output `certificates`; everything in it is pub
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,6 +19,7 @@ import pulumi
 
 from components.certificates import LeafCertificate, ServerCertificate, fingerprint_sha1
 from components.nginx_sidecar import listed_as
+from components.waiting import until
 from settings.authority import Anchor
 from settings.certificates import Certificates, ExpiryGate
 
@@ -265,20 +265,18 @@ def settled(
     async def wait(values: list[str]) -> str:
         certificate_pem, serial, not_before = values
         if not pulumi.runtime.is_dry_run() and known and serial not in known:
-            await _until(datetime.fromisoformat(not_before) + skew, what)
+            await until(
+                datetime.fromisoformat(not_before) + skew,
+                lambda seconds: (
+                    f"{what.format(seconds)} whose clock is behind, too "
+                    "(certificates.clockSkewMinutes)"
+                ),
+            )
         return certificate_pem
 
     return pulumi.Output.all(
         leaf.certificate_pem, leaf.serial_number, leaf.certificate.validity_start_time
     ).apply(wait)
-
-
-async def _until(ready: datetime, what: str) -> None:
-    while (seconds := (ready - datetime.now(UTC)).total_seconds()) > 0:
-        pulumi.log.info(
-            f"{what.format(seconds)} whose clock is behind, too (certificates.clockSkewMinutes)"
-        )
-        await asyncio.sleep(min(seconds, 30))
 
 
 def _standing(records: Iterable[Record]) -> set[tuple[str, bool]]:

@@ -7,11 +7,9 @@ import subprocess
 
 import pulumi
 
-from settings import StackSettings
 
-
-def check(settings: StackSettings) -> None:
-    """Make sure that images can be built, if any has to be.
+def check() -> None:
+    """Make sure that images can be built, or copied.
 
     The docker provider notices a missing engine too, but only while other resources are already
     being created.
@@ -19,8 +17,6 @@ def check(settings: StackSettings) -> None:
     Raises:
         pulumi.RunError: if the `docker` command is missing or its engine does not answer.
     """
-    if not settings.builds_images:
-        return
     if shutil.which("docker") is None:
         raise pulumi.RunError(
             "docker: the command is not on PATH, and the images are built with it. Install "

@@ -1,8 +1,9 @@
-"""An image by digest: built here and pushed to the stack's registry, or prebuilt.
+"""An image by digest in the stack's registry: built here and pushed, or a copy of a prebuilt one.
 
-Owns the build and the push. Does not own the registry, and does not say where the image runs.
-The reference is always by digest: a tag can change under a running stack, and a new image behind
-an old tag would not roll out.
+Owns the build and the push. Azure pulls from no other registry: a public one limits how often, and
+Azure pulls again whenever it moves the group. Does not own the registry, and does not say where the
+image runs. The reference is always by digest: a tag can change under a running stack, and a new
+image behind an old tag would not roll out.
 """
 
 from __future__ import annotations
@@ -30,15 +31,23 @@ class PushTarget:
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerImageArgs:
-    """What a ContainerImage takes: `ref`, or what a build needs."""
+    """What a ContainerImage takes."""
 
-    ref: str | None = None
-    """A prebuilt image by digest, which needs neither a build nor credentials."""
-    push_to: PushTarget | None = None
-    context: str = ""
+    push_to: PushTarget
+    context: str
     """Folder with the Dockerfile, relative to the project: another spelling of the same folder
     would be another build."""
     build_args: Mapping[str, str] = field(default_factory=dict)
+
+
+def copied(ref: str, push_to: PushTarget) -> ContainerImageArgs:
+    """A prebuilt image, in the stack's registry.
+
+    Args:
+        ref: by digest, wherever the deployer's Docker can pull it from.
+        push_to: where it goes.
+    """
+    return ContainerImageArgs(push_to=push_to, context="prebuilt_image", build_args={"IMAGE": ref})
 
 
 class ContainerImage(pulumi.ComponentResource):
@@ -50,35 +59,26 @@ class ContainerImage(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: ContainerImageArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        if args.ref is not None and "@sha256:" not in args.ref:
-            raise ValueError(
-                f"{name}: {args.ref!r} has no digest; name the image as image@sha256:…"
-            )
-        if (args.ref is None) == (args.push_to is None):
-            raise ValueError(f"{name}: give either a prebuilt ref or where to push a build")
         super().__init__("mtls-model-endpoint:index:ContainerImage", name, None, opts)
 
-        if args.push_to is None:
-            self.reference = pulumi.Output.from_input(str(args.ref))
-        else:
-            image = docker.Image(
-                f"{name}-build",
-                # The tag is only a handle for the push: nothing refers to it.
-                image_name=pulumi.Output.concat(
-                    args.push_to.login_server, f"/{args.push_to.repository}:{pulumi.get_stack()}"
-                ),
-                build=docker.DockerBuildArgs(
-                    context=args.context,
-                    dockerfile=f"{args.context}/Dockerfile",
-                    platform=PLATFORM,
-                    args=args.build_args,
-                ),
-                registry=docker.RegistryArgs(
-                    server=args.push_to.login_server,
-                    username=args.push_to.username,
-                    password=args.push_to.password,
-                ),
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            self.reference = image.repo_digest
+        image = docker.Image(
+            f"{name}-build",
+            # The tag is only a handle for the push: nothing refers to it.
+            image_name=pulumi.Output.concat(
+                args.push_to.login_server, f"/{args.push_to.repository}:{pulumi.get_stack()}"
+            ),
+            build=docker.DockerBuildArgs(
+                context=args.context,
+                dockerfile=f"{args.context}/Dockerfile",
+                platform=PLATFORM,
+                args=args.build_args,
+            ),
+            registry=docker.RegistryArgs(
+                server=args.push_to.login_server,
+                username=args.push_to.username,
+                password=args.push_to.password,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.reference = image.repo_digest
         self.register_outputs({"reference": self.reference})

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 import pulumi
 import pulumi_random as random
 from pulumi_azure_native import authorization, containerregistry, managedidentity
 
-from components import roles
+from components import roles, waiting
 from components.container_group import ImagePull
 from components.container_image import PushTarget
 
@@ -33,6 +34,8 @@ class ContainerRegistryArgs:
     sku: str
     """`Basic`, `Standard` or `Premium`."""
     tags: Mapping[str, str]
+    role_propagation: timedelta
+    """How long a new role assignment takes to count everywhere in Azure."""
 
 
 class ContainerRegistry(pulumi.ComponentResource):
@@ -89,6 +92,7 @@ class ContainerRegistry(pulumi.ComponentResource):
         )
         self.login_server = registry.login_server
         self.pull_identity_id = identity.id
+        self._role_propagation = args.role_propagation
         self.register_outputs(
             {"loginServer": self.login_server, "pullIdentityId": self.pull_identity_id}
         )
@@ -97,9 +101,33 @@ class ContainerRegistry(pulumi.ComponentResource):
         """What a container group needs to run images of this registry."""
         return ImagePull(
             login_server=self.login_server,
-            identity_id=self.pull_identity_id,
+            identity_id=self._identity_that_may_pull(),
             permission=self.acr_pull,
         )
+
+    def _identity_that_may_pull(self) -> pulumi.Output[str]:
+        """The identity, once Azure knows everywhere that it may.
+
+        Azure asks the registry while it takes the group, and an assignment of a moment ago is
+        refused for good. Nothing is waited for in the runs after the one that made it.
+        """
+        if pulumi.runtime.is_dry_run():
+            return self.pull_identity_id
+
+        async def wait(both: list[str]) -> str:
+            identity_id, created_on = both
+            if created_on:  # a state that was written without it is old enough
+                await waiting.until_older_than(
+                    self._role_propagation,
+                    datetime.fromisoformat(created_on),
+                    lambda seconds: (
+                        f"The container group follows in {seconds:.0f} s: Azure takes minutes to "
+                        "let a new identity pull images everywhere (rolePropagationMinutes)"
+                    ),
+                )
+            return identity_id
+
+        return pulumi.Output.all(self.pull_identity_id, self.acr_pull.created_on).apply(wait)
 
     def push_target(self, repository: str) -> PushTarget:
         """Where to push an image, with a short-lived token of the deployer's."""

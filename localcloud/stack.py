@@ -246,6 +246,8 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     for key in ("encryptionsalt", "secretsprovider"):
         if key in written and key not in stack_file:
             stack_file[key] = written[key]
+    # A role counts at once here; a stack file that says otherwise is believed.
+    stack_file["config"].setdefault(f"{PROJECT_NAME}:rolePropagationMinutes", 0)
     for key, value in config.items():
         qualified = key if ":" in key else f"{PROJECT_NAME}:{key}"
         if value is None:

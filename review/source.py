@@ -40,6 +40,11 @@ _NEXT_STEPS = (
         "leaves its lock), type `pulumi cancel --stack {stack}`",
     ),
     (
+        r"(?i)toomanyrequests",
+        "a hub lets nobody without an account pull so often from this address: {reason}; type "
+        "`docker login` where images are built, or wait",
+    ),
+    (
         r"InaccessibleImage",
         "the group may not pull its image yet: a role takes some minutes, so try again; if that "
         "goes on, set registrySku to Premium for stack {stack}, the only one of which Microsoft "

@@ -83,7 +83,7 @@ class GroupResources(Section):
 
 
 class ModelImage(Section):
-    """The model's image: built from a folder of this project, or a prebuilt public one."""
+    """The model's image: built from a folder of this project, or a copy of a prebuilt one."""
 
     context: Annotated[
         str,
@@ -167,6 +167,13 @@ class StackSettings(Section):
     registry_sku: Annotated[
         Literal["Basic", "Standard", "Premium"], Rule("one of Basic, Standard, Premium", "Basic")
     ] = "Basic"
+    role_propagation_minutes: Annotated[
+        int,
+        BeforeValidator(no_truth_value),
+        Field(ge=0, le=30),
+        Rule("a whole number of minutes from 0 to 30", "3"),
+    ] = 3
+    """How old the permission to pull images has to be before the group is made."""
     log_retention_days: Annotated[
         int, Field(ge=30, le=730), Rule("a whole number of days from 30 to 730", "30")
     ] = 30
@@ -218,11 +225,6 @@ class StackSettings(Section):
             "stack": pulumi.get_stack(),
             "environment": self.environment,
         }
-
-    @property
-    def builds_images(self) -> bool:
-        """Whether a deployment has to build anything."""
-        return self.tls == "mtls" or self.model_image.ref is None
 
     @property
     def region(self) -> str:

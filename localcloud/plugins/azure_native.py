@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -197,6 +198,16 @@ class AzureNative(Plugin):
             return {**record.outputs, **self.groups.instance_view(record)}
         return record.outputs
 
+    def read_inputs(
+        self, urn: str, inputs: Properties, old: Properties, new: Properties
+    ) -> Properties:
+        """What Azure changed since is taken for an input, but for what only Azure can say.
+
+        As the real plugin's Read has it, with `SdkOutputsToSdkInputs` and `applyDiff`:
+        https://github.com/pulumi/pulumi-azure-native/blob/006a62afe453b416e5d5c98d2d91c4c7281f52f9/provider/pkg/provider/provider.go
+        """
+        return dict(_followed(inputs, _writable(old), _writable(new)))
+
     def update(self, urn: str, id_: str, new: Properties, state: Properties) -> Properties:
         old = self.cloud.get(id_)
         if old is None:
@@ -264,6 +275,9 @@ class AzureNative(Plugin):
                 if "/Microsoft.KeyVault/" not in record.inputs["scope"]:
                     self._check_principal(record.inputs["principalId"])
                 time.sleep(ROLE_ASSIGNMENT_SECONDS)
+                # As Azure writes a time, to a ten-millionth of a second.
+                now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+                answer = {"createdOn": old.outputs.get("createdOn", now) if old else now}
             case "azure-native:operationalinsights:Workspace":
                 answer = {"customerId": str(uuid.uuid4())}
             case "azure-native:containerinstance:ContainerGroup":
@@ -300,6 +314,7 @@ _COMPUTED = {
     "azure-native:resources:ResourceGroup": ("type",),
     "azure-native:containerregistry:Registry": ("loginServer",),
     "azure-native:managedidentity:UserAssignedIdentity": ("principalId", "clientId"),
+    "azure-native:authorization:RoleAssignment": ("createdOn",),
 }
 
 
@@ -319,6 +334,37 @@ def _arm_id(urn: str, inputs: Properties) -> str:
 
 def _top_level(path: str) -> str:
     return path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
+
+
+READ_ONLY = frozenset(
+    {
+        *("clientId", "createdOn", "customerId", "fqdn", "instanceView", "loginServer"),
+        *("provisioningState", "secretUri"),
+    }
+)
+"""Properties of outputs that no resource here takes as an input; `ipAddress.ip` is one it takes."""
+
+
+def _writable(outputs: Any) -> Any:
+    if isinstance(outputs, dict):
+        return {k: _writable(v) for k, v in outputs.items() if k not in READ_ONLY}
+    return [_writable(item) for item in outputs] if isinstance(outputs, list) else outputs
+
+
+def _followed(inputs: Any, old: Any, new: Any) -> Any:
+    """Inputs with the difference between old and new outputs applied to them."""
+    if isinstance(inputs, dict) and isinstance(old, dict) and isinstance(new, dict):
+        followed = {k: v for k, v in inputs.items() if k not in old or k in new}
+        for key in (key for key in new if key not in old or old[key] != new[key]):
+            known = key in inputs and key in old
+            followed[key] = _followed(inputs[key], old[key], new[key]) if known else new[key]
+        return followed
+    if isinstance(inputs, list) and isinstance(old, list) and isinstance(new, list):
+        both = min(len(inputs), len(old))
+        return [
+            _followed(inputs[i], old[i], item) if i < both else item for i, item in enumerate(new)
+        ]
+    return new
 
 
 def _changes(path: str, old: Any, new: Any) -> Iterator[tuple[str, int]]:

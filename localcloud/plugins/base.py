@@ -77,6 +77,18 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         """The resource as it is now, None if it is gone."""
         return state
 
+    def read_inputs(
+        self, urn: str, inputs: Properties, old: Properties, new: Properties
+    ) -> Properties:
+        """What would have to be asked for to get the resource as it is now.
+
+        Args:
+            inputs: what was asked for.
+            old: the outputs at that time.
+            new: the outputs now.
+        """
+        return inputs
+
     def update(self, urn: str, id_: str, new: Properties, state: Properties) -> Properties:
         """Change the resource in place; returns its outputs."""
         raise NotImplementedError
@@ -150,13 +162,15 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(id=id_, properties=encode(outputs))
 
     def Read(self, request: Any, context: Any) -> Any:  # noqa: N802
-        inputs = decode(request.inputs)
+        inputs, old = decode(request.inputs), decode(request.properties)
         with _refusing(context):
-            state = self.read(request.urn, request.id, inputs, decode(request.properties))
+            state = self.read(request.urn, request.id, inputs, old)
             if state is None:
                 return provider_pb2.ReadResponse()
             return provider_pb2.ReadResponse(
-                id=request.id, properties=encode(state), inputs=request.inputs
+                id=request.id,
+                properties=encode(state),
+                inputs=encode(self.read_inputs(request.urn, inputs, old, state)),
             )
 
     def Update(self, request: Any, context: Any) -> Any:  # noqa: N802

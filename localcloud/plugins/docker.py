@@ -112,6 +112,12 @@ class Docker(Plugin):
     def _run_build(self, name: str, build: Properties, folder: Path) -> None:
         """Run build.sh with DESTDIR set to the image's root."""
         context = self.project / build["context"]
+        prebuilt = build.get("args", {}).get("IMAGE")
+        if prebuilt and not (context / "build.sh").exists():
+            raise Refused(
+                "the local cloud runs only images that were built on this machine, and "
+                f"{prebuilt} was not; take modelImage.ref out of the stack file, or deploy to Azure"
+            )
         command = _last_command(self._dockerfile(build))
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "rootfs").mkdir(parents=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import re
 import uuid
 from typing import Any
 
 import pytest
 from pulumi.runtime.proto import provider_pb2
+from pulumi_azure_native import containerinstance as aci
+from pulumi_azure_native import keyvault
 
 from localcloud.azure.cloud import SUBSCRIPTION, TENANT
+from localcloud.plugins import azure_native
 from localcloud.plugins.base import UNKNOWN, Diff, Refused
 from tests.localcloud.arm import (
     DIAGNOSTICS,
@@ -283,3 +288,22 @@ def test_a_type_that_is_not_stood_in_for_is_named_with_those_that_are(arm: Arm) 
     text = str(refused.value)
     assert text.startswith("azure-native: azure-native:compute:VirtualMachine is not among the")
     assert GROUP in text
+
+
+def test_what_only_azure_says_is_no_input_of_the_sdk() -> None:
+    """The address is one, so a refresh takes another one for an input."""
+    inputs = {
+        parameter
+        for kind in azure_native.KINDS
+        for parameter in inspect.signature(resource_class(kind)._internal_init).parameters
+    }
+    for nested in (aci.IpAddressArgs, aci.ContainerArgs, keyvault.SecretPropertiesArgs):
+        inputs |= set(dir(nested))
+
+    assert {"ip", "dns_name_label", "principal_id"} <= inputs
+    assert not {re.sub("([A-Z])", r"_\1", name).lower() for name in azure_native.READ_ONLY} & inputs
+
+
+def resource_class(token: str) -> Any:
+    _, module, name = token.split(":")
+    return getattr(importlib.import_module(f"pulumi_azure_native.{module}"), name)

@@ -6,14 +6,17 @@ A deployment needs Pulumi's language plugin, which the CLI that is built here co
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from localcloud.azure.cloud import Record
 from localcloud.stack import LocalStack
 from operations.__main__ import drifted
 from tests.clone import Clone
@@ -61,6 +64,56 @@ def test_what_somebody_deleted_is_drift(clone: Clone, deployed: LocalStack) -> N
     assert "Drift: endpoint-diagnostics is gone." in said.stdout
     exported = json.dumps(deployed.stack.export_stack().deployment)
     assert "endpoint-diagnostics" in exported, "looking must not change the state"
+
+
+@contextmanager
+def changed_in_azure(local: LocalStack) -> Iterator[Record]:
+    """The group, for somebody to change it behind Pulumi's back."""
+    (group,) = local.container_groups()
+    with local.cloud.changing():
+        # What was deployed and what is there are the same objects until somebody changes them.
+        group.outputs = copy.deepcopy(group.outputs)
+        yield group
+
+
+def drift(clone: Clone, local: LocalStack) -> tuple[int, str]:
+    said = clone.run("operations", "drift", "--stack", "dev", **environment(local))
+    return said.returncode, said.stdout + said.stderr
+
+
+def test_azure_moves_the_group_to_another_address(clone: Clone, deployed: LocalStack) -> None:
+    """Neither does the next deployment restart it, where somebody accepted that first."""
+    with changed_in_azure(deployed) as group:
+        group.outputs["ipAddress"]["ip"] = "20.0.0.9"
+
+    code, said = drift(clone, deployed)
+    deployed.stack.refresh()
+    after = up(deployed)
+
+    assert code == 0, said
+    assert "Azure gave endpoint-group another IP address" in said
+    assert after.operations == {}
+
+
+def test_what_somebody_changed_in_the_portal_is_drift_and_is_put_back(
+    clone: Clone, deployed: LocalStack
+) -> None:
+    with changed_in_azure(deployed) as group:
+        group.outputs["ipAddress"]["ip"] = "20.0.0.9"
+        group.outputs["tags"]["owner"] = "somebody else"
+        group.outputs["containers"][0]["resources"]["requests"]["cpu"] = 4
+
+    code, said = drift(clone, deployed)
+    deployed.stack.refresh()
+    after = up(deployed)
+
+    assert code == 1, said
+    assert "Drift: endpoint-group was changed." in said
+    assert after.operations["endpoint-group"] == "replace"
+    assert after.paths["endpoint-group"] == [
+        "containers[0].resources.requests.cpu",
+        "tags.owner",
+    ]
 
 
 def test_another_address_from_azure_is_no_drift() -> None:

@@ -427,6 +427,7 @@ def test_wrong_options_are_2(arguments: list[str]) -> None:
         ("error: the stack is currently locked by 1 lock(s)", "pulumi cancel --stack "),
         ("AADSTS700213: No matching federated identity record found", "docs/pipelines.md"),
         ("Code=InaccessibleImage", "registrySku to Premium"),
+        ("error: toomanyrequests: You have reached your pull rate limit.", "`docker login`"),
     ],
 )
 def test_what_to_do_is_said_where_it_is_known(said: str, typed: str) -> None:

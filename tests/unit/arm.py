@@ -1,14 +1,16 @@
 """Bodies of Azure Resource Manager requests, and whether Microsoft's SDK models take them.
 
-The models themselves take almost anything (they are dictionaries, or forget what they do not
-know). So their field tables are read here: REST names, types, enums, what is required, and what
-only Azure may say.
+The models themselves take almost anything: they forget what they do not know. So their field tables
+are read here: REST names, types, enums, what is required, and what only Azure may say.
 """
 
 from __future__ import annotations
 
 import datetime
 import enum
+import importlib
+import inspect
+import re
 import sys
 import types
 import typing
@@ -143,16 +145,12 @@ def fields_of(model: Any) -> Fields | None:
         return None
     package = sys.modules[model.__module__.rpartition(".")[0]]
     names = {**vars(sys.modules[model.__module__]), "_models": package}
-    if hasattr(model, "_attribute_map"):
-        return _fields_of_attribute_map(model, names)
-    return _fields_of_rest_fields(model, names)
-
-
-def _fields_of_attribute_map(model: Any, names: dict[str, Any]) -> Fields:
     hints = typing.get_type_hints(model.__init__, names)
     return {
         tuple(entry["key"].split(".")): Field(
-            hints[attribute], bool(model._validation.get(attribute, {}).get("required"))
+            # What is sent, whatever Python makes of it.
+            int if entry["type"] == "unix-time" else hints[attribute],
+            bool(model._validation.get(attribute, {}).get("required")),
         )
         for attribute, entry in model._attribute_map.items()
         if attribute in hints  # what only Azure may say cannot be given
@@ -160,15 +158,12 @@ def _fields_of_attribute_map(model: Any, names: dict[str, Any]) -> Fields:
     }
 
 
-def _fields_of_rest_fields(model: Any, names: dict[str, Any]) -> Fields:
-    fields: dict[tuple[str, ...], Field] = {}
-    for base in reversed(model.__mro__):
-        for attribute, hint in typing.get_type_hints(base, names).items():
-            rest = vars(base).get(attribute)
-            if "RestField" not in type(rest).__name__ or rest._visibility == ["read"]:
-                continue
-            optional = type(None) in typing.get_args(hint)
-            if rest._format == "unix-timestamp":
-                hint = int  # noqa: PLW2901  what is sent, whatever Python makes of it
-            fields[(rest._rest_name_input or attribute,)] = Field(hint, not optional)
-    return fields
+def api_version(model: Any) -> str:
+    """The version of Azure's API that a model was generated from."""
+    if found := re.search(r"\.v(\d{4})_(\d\d)_(\d\d)(_preview)?\.", model.__module__):
+        return "-".join(found.group(1, 2, 3)) + (found[4] or "").replace("_", "-")
+    configuration = importlib.import_module(
+        model.__module__.partition(".models")[0] + "._configuration"
+    )
+    (default,) = set(re.findall(r'"api_version", "([^"]+)"', inspect.getsource(configuration)))
+    return str(default)

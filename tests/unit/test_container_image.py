@@ -1,12 +1,11 @@
-"""Images: built for Azure's platform and named by digest, or prebuilt and not built at all."""
+"""Images: built for Azure's platform, or copied, and named by digest in the stack's registry."""
 
 from __future__ import annotations
 
 import pytest
 
 from components import nginx_example
-from components.container_image import ContainerImageArgs
-from tests.unit.program import ROOT, STACKS, deploy, run
+from tests.unit.program import ROOT, STACKS, deploy
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 PREBUILT = f"registry.example.com/serving@{DIGEST}"
@@ -70,13 +69,42 @@ def test_what_runs_is_what_was_built_by_digest(stack: str) -> None:
     assert "@sha256:" in model["image"]
 
 
-def test_a_prebuilt_model_is_neither_built_nor_pushed() -> None:
-    deployment = deploy("dev", {"modelImage": {"ref": PREBUILT}})
+@pytest.mark.parametrize("tls", ["mtls", "none"])
+def test_a_prebuilt_model_is_copied_to_the_stacks_registry_and_pulled_from_there(tls: str) -> None:
+    """With the identity, as what is built here: a hub would limit how often."""
+    deployment = deploy("dev", {"modelImage": {"ref": PREBUILT}, "tls": tls})
+    server = deployment["registry-acr"].outputs["loginServer"]
+    copied = deployment["model-image-build"]
 
-    assert set(deployment.of("Image")) == {"sidecar-image-build"}
-    model, _ = deployment["endpoint-group"].inputs["containers"]
-    assert model["image"] == PREBUILT
-    assert deployment.exports["endpoint"]["modelImage"] == PREBUILT
+    assert copied.inputs["imageName"] == f"{server}/model:dev"
+    assert copied.inputs["build"] == {
+        "context": "prebuilt_image",
+        "dockerfile": "prebuilt_image/Dockerfile",
+        "platform": "linux/amd64",
+        "args": {"IMAGE": PREBUILT},
+    }
+    model = deployment["endpoint-group"].inputs["containers"][0]
+    assert model["image"] == copied.outputs["repoDigest"]
+    assert model["image"].startswith(f"{server}/model@sha256:")
+    assert deployment.exports["endpoint"]["modelImage"] == model["image"]
+
+
+def test_a_copy_has_nothing_in_it_that_was_not_in_the_image() -> None:
+    dockerfile = ROOT / "prebuilt_image/Dockerfile"
+    lines = [line for line in dockerfile.read_text().splitlines() if not line.startswith("#")]
+
+    assert lines == ["ARG IMAGE", "FROM ${IMAGE}"]
+    assert [path.name for path in dockerfile.parent.iterdir()] == ["Dockerfile"]
+
+
+@pytest.mark.parametrize("overrides", [{}, {"tls": "none"}, {"modelImage": {"ref": PREBUILT}}])
+def test_the_group_pulls_from_no_other_registry(overrides: dict[str, object]) -> None:
+    deployment = deploy("dev", overrides)
+    group = deployment["endpoint-group"].inputs
+    (credential,) = group["imageRegistryCredentials"]
+
+    for container in group["containers"]:
+        assert container["image"].split("/")[0] == credential["server"]
 
 
 def test_a_prebuilt_model_is_asked_for_its_status_because_any_server_has_that() -> None:
@@ -85,27 +113,3 @@ def test_a_prebuilt_model_is_asked_for_its_status_because_any_server_has_that() 
 
     assert model["livenessProbe"]["httpGet"]["path"] == "/v1/models/demo"
     assert model["readinessProbe"]["httpGet"]["path"] == "/v1/models/demo"
-
-
-@pytest.mark.parametrize(
-    ("args", "sentence"),
-    [
-        (
-            ContainerImageArgs(ref="nginx:1.30"),
-            "image: 'nginx:1.30' has no digest; name the image as image@sha256:…",
-        ),
-        (
-            ContainerImageArgs(),
-            "image: give either a prebuilt ref or where to push a build",
-        ),
-    ],
-)
-def test_an_image_without_a_source_or_a_digest_is_refused(
-    args: ContainerImageArgs, sentence: str
-) -> None:
-    from components.container_image import ContainerImage  # noqa: PLC0415
-
-    deployment = run(lambda: ContainerImage("image", args))
-
-    assert str(deployment.error) == sentence
-    assert deployment.names == set()

@@ -13,6 +13,7 @@ import pulumi
 import pytest
 
 import continuity
+from components import waiting
 from components.certificates import ClientCertificate, LeafCertificate, ServerCertificate
 from continuity import ContinuityError, check_expiry
 from settings.certificates import ExpiryGate
@@ -146,8 +147,8 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
         Clock.moment += timedelta(seconds=seconds)
 
     Clock.moment = NOW
-    monkeypatch.setattr(continuity, "datetime", Clock)
-    monkeypatch.setattr(continuity, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(waiting, "datetime", Clock)
+    monkeypatch.setattr(waiting, "asyncio", SimpleNamespace(sleep=sleep))
     yield slept
     Clock.moment = NOW
 

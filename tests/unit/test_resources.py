@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -285,7 +286,11 @@ def all_components(options: dict[str, Any]) -> None:
         return pulumi.ResourceOptions(**options, depends_on=[before] if options else None)
 
     registry = ContainerRegistry(
-        "registry", ContainerRegistryArgs(resource_group_name="g", sku="Basic", tags={}), opts()
+        "registry",
+        ContainerRegistryArgs(
+            resource_group_name="g", sku="Basic", tags={}, role_propagation=timedelta(0)
+        ),
+        opts(),
     )
     ContainerImage(
         "image", ContainerImageArgs(push_to=registry.push_target("a"), context="c"), opts()

@@ -8,9 +8,6 @@ from tests.unit.program import Deployment, deploy
 from tests.unit.properties import Secret
 from tests.unit.test_resources import MODEL_BUILD, WITHOUT_TLS, found
 
-PREBUILT = {"modelImage": {"ref": f"registry.example.com/serving@sha256:{'0' * 64}"}}
-NOTHING_TO_BUILD = {"tls": "none", **PREBUILT}
-
 
 @pytest.fixture(params=["local", "dev"])
 def deployment(request: pytest.FixtureRequest) -> Deployment:
@@ -41,13 +38,8 @@ def test_clients_are_told_that_nobody_is_checked(deployment: Deployment) -> None
     assert exports["clientCertificates"] == Secret({})
 
 
-def test_the_group_still_pulls_with_its_identity_when_it_may(deployment: Deployment) -> None:
-    assert deployment["endpoint-group"].waits_for == {"registry-acr-pull"}
+@pytest.mark.parametrize("stack", ["local", "dev"])
+def test_the_group_still_pulls_with_its_identity_when_it_may(stack: str) -> None:
+    group = deploy(stack, {"tls": "none"}, preview=True)["endpoint-group"]
 
-
-def test_with_a_prebuilt_model_nothing_is_built_and_nobody_is_asked_for_a_token() -> None:
-    deployment = deploy("dev", NOTHING_TO_BUILD)
-
-    assert found(deployment) == WITHOUT_TLS
-    assert deployment.calls == []
-    assert deployment.token_exchanges == []
+    assert group.waits_for == {"registry-acr-pull"}

@@ -9,7 +9,7 @@ from tests.unit.refused.words import Cases, missing, names, unknown, wrong
 TOP_LEVEL = (
     "allowed are environment, tls, modelName, modelImage, modelPort, endpointPort, healthPort, "
     "dnsLabel, serverNames, resources, maxRequestBodyInMB, clients, certificates, registrySku, "
-    "logRetentionDays, tags. "
+    "rolePropagationMinutes, logRetentionDays, tags. "
 )
 CLIENT = "name, generations, paths, requestsPerSecond, burst, maxConnections, readers, readerGroups"
 

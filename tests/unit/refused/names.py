@@ -254,6 +254,20 @@ CASES: Cases = {
         ],
     ),
     **{
+        f"roles that count after {minutes} minutes": (
+            {"rolePropagationMinutes": minutes},
+            [
+                wrong(
+                    "rolePropagationMinutes",
+                    str(minutes),
+                    "a whole number of minutes from 0 to 30",
+                    "pulumi config set rolePropagationMinutes 3",
+                )
+            ],
+        )
+        for minutes in (-1, 31, "soon")
+    },
+    **{
         f"logs for {days} days": (
             {"logRetentionDays": days},
             [
