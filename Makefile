@@ -116,7 +116,11 @@ export ARM_TENANT_ID := $(tenantId)
 endif
 
 ##@ Deploy it to Azure: S=dev, logged in to Azure and to the state's backend
-.PHONY: plan deploy drift destroy summary comment
+.PHONY: plugins plan deploy drift destroy summary comment
+# In pipelines before the login: credentials do not lie around while things are downloaded.
+plugins: tools ## `tools`, and the plugins of Azure's and the other providers
+	@scripts/setup.sh plugins
+
 # What it finds is for whoever approves to judge, so that alone is no failure.
 plan: tools ## `review` against the real stack, for whoever approves its deployment
 	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy $(ARGS) || [ $$? -eq 1 ]
