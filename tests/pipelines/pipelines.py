@@ -13,7 +13,8 @@ from localcloud.home import PROJECT
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 AZURE = PROJECT / "azure-pipelines.yml"
-PREPARES = {"make plugins"}
+PREPARES = {"make plugins", "make approval"}
+"""What is about no stack; the second is for GitHub only."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The providers' plugins are there before anybody logs in, whatever of the rest is there already."""
+"""Providers' plugins are there before anybody logs in, whatever else is there already."""
 
 from __future__ import annotations
 
