@@ -132,7 +132,7 @@ drift: tools ## Fail if something is not as it was deployed
 	@$(PYTHON) -m operations drift --stack '$(S)'
 
 destroy: tools ## Remove all but the resource group; refused for prod
-	@$(PYTHON) -m operations destroy --stack '$(S)'
+	@$(PYTHON) -m operations destroy --stack '$(S)' $(ARGS)
 
 # Standard library only: these run where a token is, or before anything is installed.
 approval: ## In a workflow on GitHub: refuse an environment that asks nobody, ENVIRONMENT=prod
