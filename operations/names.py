@@ -33,7 +33,7 @@ def of(resources: Iterable[Mapping[str, Any]], configured: Iterable[str]) -> Nam
     deployed: list[str] = []
     for resource in resources:
         if resource["type"].endswith(":containerinstance:ContainerGroup"):
-            group = (resource["outputs"].get("ipAddress") or {}).get("fqdn")
+            group = (resource.get("outputs", {}).get("ipAddress") or {}).get("fqdn")
         deployed += resource.get("inputs", {}).get("dnsNames") or []  # of a certificate request
     if not group:
         return None
