@@ -116,7 +116,11 @@ export ARM_TENANT_ID := $(tenantId)
 endif
 
 ##@ Deploy it to Azure: S=dev, logged in to Azure and to the state's backend
-.PHONY: plan deploy drift destroy summary comment
+.PHONY: plugins plan deploy drift destroy approval summary comment
+# In pipelines before the login: credentials do not lie around while things are downloaded.
+plugins: tools ## `tools`, and the plugins of Azure's and the other providers
+	@scripts/setup.sh plugins
+
 # What it finds is for whoever approves to judge, so that alone is no failure.
 plan: tools ## `review` against the real stack, for whoever approves its deployment
 	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy $(ARGS) || [ $$? -eq 1 ]
@@ -128,9 +132,12 @@ drift: tools ## Fail if something is not as it was deployed
 	@$(PYTHON) -m operations drift --stack '$(S)'
 
 destroy: tools ## Remove all but the resource group; refused for prod
-	@$(PYTHON) -m operations destroy --stack '$(S)'
+	@$(PYTHON) -m operations destroy --stack '$(S)' $(ARGS)
 
-# Standard library only: the jobs that write to a pull request install nothing.
+# Standard library only: these run where a token is, or before anything is installed.
+approval: ## In a workflow on GitHub: refuse an environment that asks nobody, ENVIRONMENT=prod
+	@python3 scripts/approval.py '$(ENVIRONMENT)'
+
 summary: ## In a pipeline: show Markdown files with the run, FILES='a.md b.md'
 	@python3 scripts/publish.py summary $(FILES)
 

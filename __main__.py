@@ -30,7 +30,7 @@ protected = pulumi.ResourceOptions(protect=is_prod)
 group = resources.ResourceGroup("resource-group", tags=tags, opts=protected)
 suffix = random.RandomString("dns-label-suffix", length=6, special=False, upper=False)
 dns_label = pulumi.Output.concat(cfg.dns_label, "-", suffix.result)
-fqdn = pulumi.Output.concat(dns_label, ".", cfg.region, ".azurecontainer.io")
+fqdn = pulumi.Output.concat(dns_label, ".", cfg.region, ".azurecontainer.io")  # without a hash
 workspace = operationalinsights.Workspace(
     "logs",
     resource_group_name=group.name,
@@ -82,7 +82,9 @@ settled: pulumi.Input[object] = None
 
 # Mutual TLS: whom to trust, who we are, who may call, and the nginx that insists on all three.
 if cfg.tls == "mtls":
-    server_names: list[pulumi.Input[str]] = [*cfg.server_names, fqdn]
+    server_names: list[pulumi.Input[str]] = [*cfg.server_names]
+    if not cfg.label_is_hashed:
+        server_names.append(fqdn)
     pki = identities.issue(cfg, previous, server_names)
     trust_bundle, records = pki.trust_bundle_pem, pki.records
     clients, settled = pki.clients, pki.clients_settled
@@ -130,12 +132,14 @@ endpoint = ContainerGroup(
         volumes=volumes,
         public_port=public_port,
         dns_label=dns_label,
+        dns_label_scope=cfg.dns_label_scope,
         image_pull=registry.image_pull(),
         workspace_id=workspace.id,
         tags=tags,
     ),
 )
 
+fqdn = endpoint.fqdn if cfg.label_is_hashed else fqdn
 described = outputs.endpoint(cfg, fqdn, model_image.reference, trust_bundle)
 # Each client's bundle for those who may read it, and for nobody else.
 secrets = handover.client_secrets(

@@ -21,6 +21,7 @@ from typing import Any
 
 import stack_file
 from clients.contract import Refusal
+from operations import names
 from review.source import Pack, next_step, require_python
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -41,13 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("operation", choices=_ON_THIS_MACHINE)
     parser.add_argument("--stack", required=True, metavar="S", help="as in Pulumi.<S>.yaml")
+    parser.add_argument(
+        "--leave-names", action="store_true", help="destroy while names of your own lead there"
+    )
     given = parser.parse_args(arguments)
     try:
         environment = _require(given.operation, given.stack)
         if given.operation == "deploy":
             deploy(given.stack, environment)
         elif given.operation == "destroy":
-            destroy(given.stack, environment)
+            destroy(given.stack, environment, leave_names=given.leave_names)
         else:
             return drift(given.stack)
     except Refusal as refusal:
@@ -73,16 +77,32 @@ def deploy(stack: str, environment: str) -> None:
     _pulumi(stack, ["up", "--yes", "--policy-pack", "policy", "--policy-pack-config", config])
 
 
-def destroy(stack: str, environment: str) -> None:
-    """Remove what the stack holds.
+def destroy(stack: str, environment: str, *, leave_names: bool = False) -> None:
+    """Remove what the stack holds, once no name of the user's own leads to it.
 
     Its resource group stays: the right to deploy into it is bound to it, and would go with it.
     """
+    own = stack_file.read(PROJECT, stack).config.get("mtls-model-endpoint:serverNames") or []
     if environment == "prod":
+        records = f", after the DNS records of {', '.join(own)} are gone" if own else ""
         raise Refusal(
             f"stack {stack} is of the environment prod, and no pipeline takes that down; somebody "
             f"who means it types `pulumi destroy --stack {stack}` after `pulumi state unprotect`"
+            f"{records}"
         )
+    found = names.of(_resources(stack), own)
+    if found and found.own:
+        print(
+            f"Remove the CNAME records of {', '.join(found.own)} first: once {found.group} is "
+            "free, they lead to whoever takes it.",
+            flush=True,
+        )
+        if (leading := found.leading()) and not leave_names:
+            raise Refusal(
+                f"{', '.join(leading)} still leads to {found.group}, which somebody else may take "
+                "after this; remove the DNS record, and when its TTL has passed type `make destroy "
+                f"S={stack}` again (ARGS=--leave-names destroys all the same)"
+            )
     _pulumi(stack, ["destroy", "--yes", "--exclude", "**ResourceGroup::resource-group"])
 
 
@@ -140,6 +160,21 @@ def _require(operation: str, stack: str) -> str:
         return stack_file.environment(PROJECT, stack)
     except stack_file.StackFileError as error:
         raise Refusal(str(error)) from None
+
+
+def _resources(stack: str) -> list[dict[str, Any]]:
+    """What the stack's state holds, with what is secret in it encrypted."""
+    command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
+        reason = reason.removeprefix("error: ")
+        raise Refusal(
+            next_step(stack, done.stderr, reason)
+            or f"the state of stack {stack} cannot be read: {reason}"
+        )
+    resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
+    return resources
 
 
 def _pulumi(

@@ -15,7 +15,10 @@ from review import sidecar
 from review.steps import Preview
 from review.text import code, joined
 
-_FQDN = re.compile(r".+-(?P<suffix>[a-z0-9]{6})\.(?P<region>[^.]+)\.azurecontainer\.io")
+_FQDN = re.compile(
+    r"(?P<label>.+-(?P<suffix>[a-z0-9]{6}))(?P<hash>\.[a-z0-9]+)?\.(?P<region>[^.]+)"
+    r"\.azurecontainer\.io"
+)
 _NEW_SUFFIX = "??????"
 """Random, so it is known only afterwards."""
 
@@ -67,7 +70,10 @@ class Move:
         if not self.before or not self.after:
             return ()
         said = self.before.host if self.breaks else None
-        return tuple(n for n in self.before.names if n not in self.after.names and n != said)
+        # Azure's name is there by DNS, whether or not the certificate holds it.
+        names = dict.fromkeys([*self.before.names, self.before.fqdn])
+        kept = {*self.after.names, self.after.fqdn, said}
+        return tuple(name for name in names if name not in kept)
 
     @property
     def added(self) -> tuple[str, ...]:
@@ -139,7 +145,7 @@ def _after(preview: Preview, before: Address) -> Address | None:
     port = preview.setting("endpointPort" if mtls else "modelPort")
     if not model or not isinstance(own, list) or not isinstance(port, int) or fqdn is None:
         return None
-    names = (*map(str, own), fqdn)
+    names = (*map(str, own), *([] if _is_hashed(preview) else [fqdn]))
     scheme, default_port = ("https", 443) if mtls else ("http", 80)
     host_port = "" if port == default_port else f":{port}"
     return Address(f"{scheme}://{names[0]}{host_port}", model, names, fqdn)
@@ -153,5 +159,12 @@ def _fqdn(preview: Preview, before: Address) -> str | None:
     is_new = step is not None and step.op in ("create", "replace")
     location = preview.text("azure-native:location")
     region = location.replace(" ", "").lower() if location else was["region"]
-    suffix = _NEW_SUFFIX if is_new else was["suffix"]
-    return f"{preview.text('dnsLabel')}-{suffix}.{region}.azurecontainer.io"
+    label = f"{preview.text('dnsLabel')}-{_NEW_SUFFIX if is_new else was['suffix']}"
+    if _is_hashed(preview):
+        known = was["hash"] and (label, region) == (was["label"], was["region"])
+        label += was["hash"] if known else f".{_NEW_SUFFIX}"
+    return f"{label}.{region}.azurecontainer.io"
+
+
+def _is_hashed(preview: Preview) -> bool:
+    return preview.text("dnsLabelScope") not in (None, "Unsecure")

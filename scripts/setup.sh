@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh STEP...: makes sure that these are there: python nginx pulumi curl openssl go java
+# setup.sh STEP...: makes sure that these are there: python nginx pulumi plugins curl openssl go java
 # actionlint.
 # Everything goes below .local/ and .venv/ (curl, openssl and java excepted: the distribution
 # installs them); what is there already costs a few hundredths of a second.
@@ -13,7 +13,7 @@ fi
 
 for step in "$@"; do
   case $step in
-    python | nginx | pulumi | curl | openssl | go | java | actionlint) "scripts/setup_$step.sh" ;;
-    *) fail "setup.sh knows python, nginx, pulumi, curl, openssl, go, java and actionlint, not '$step'." ;;
+    python | nginx | pulumi | plugins | curl | openssl | go | java | actionlint) "scripts/setup_$step.sh" ;;
+    *) fail "setup.sh knows python, nginx, pulumi, plugins, curl, openssl, go, java and actionlint, not '$step'." ;;
   esac
 done

@@ -155,6 +155,11 @@ class StackSettings(Section):
             "model-dev",
         ),
     ]
+    # Decided once, with the stack: the other scope is another name, and so another group.
+    dns_label_scope: Annotated[
+        Literal["Unsecure", "TenantReuse"],
+        Rule("one of Unsecure, TenantReuse", "TenantReuse"),
+    ] = "Unsecure"
     server_names: ServerNames = ()
     resources: GroupResources = GroupResources()
     max_request_body_in_mb: Annotated[
@@ -227,6 +232,11 @@ class StackSettings(Section):
         }
 
     @property
+    def label_is_hashed(self) -> bool:
+        """Whether Azure puts a hash behind the label, unknown before the group exists."""
+        return self.dns_label_scope != "Unsecure"
+
+    @property
     def region(self) -> str:
         """The region's programmatic name, as it stands in a FQDN: `westeurope`."""
         return self.location.replace(" ", "").lower()
@@ -256,6 +266,18 @@ class StackSettings(Section):
     def _names_are_unique(self) -> Self:
         _no_duplicates("clients", [c.name for c in self.clients])
         _no_duplicates("serverNames", self.server_names)
+        return self
+
+    @model_validator(mode="after")
+    def _a_certificate_can_name_it(self) -> Self:
+        if self.label_is_hashed and not self.server_names:
+            raise refusal(
+                "dnsLabelScope",
+                self.dns_label_scope,
+                "Unsecure where there are no serverNames (Azure's name has a hash in it then, so "
+                "the server certificate cannot hold it)",
+                "pulumi config set --path 'serverNames[0]' model.example.com",
+            )
         return self
 
     @model_validator(mode="after")

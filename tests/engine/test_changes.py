@@ -148,6 +148,12 @@ def with_probe_period(seconds: int) -> Callable[[], None]:
             id="another server name restarts the group in place",
         ),
         pytest.param(
+            {"serverNames": ["model.example.com"], "dnsLabelScope": "TenantReuse"},
+            program,
+            {"server-request": "replace", "server-certificate": "replace", **REPLACED},
+            id="a label that is nobody else's is another name, of a new group",
+        ),
+        pytest.param(
             {"maxRequestBodyInMB": 16}, program, RESTARTED, id="a larger body limit restarts it"
         ),
         pytest.param(

@@ -50,6 +50,26 @@ def test_a_committed_stack_deploys_and_then_stays_as_it_is(tmp_path: Path, stack
     assert endpoint["fqdn"].endswith(".westeurope.azurecontainer.io")
 
 
+def test_the_name_of_a_label_that_is_nobody_elses_is_told_and_is_in_no_certificate(
+    tmp_path: Path,
+) -> None:
+    own = {"serverNames": ["model.example.com"], "dnsLabelScope": "TenantReuse"}
+    with recorded(tmp_path, config=own) as local:
+        up(local)
+        assert up(local).operations == {}
+        (group,) = local.container_groups()
+        endpoint = local.stack.outputs()["endpoint"].value
+        exported = json.dumps(local.stack.export_stack().deployment)
+
+    label = group.inputs["ipAddress"]["dnsNameLabel"]
+    assert endpoint["url"] == "https://model.example.com"
+    assert endpoint["fqdn"] == group.outputs["ipAddress"]["fqdn"]
+    assert re.fullmatch(
+        rf"{label}\.[a-z0-9]{{16}}\.westeurope\.azurecontainer\.io", endpoint["fqdn"]
+    )
+    assert f"{label}.westeurope.azurecontainer.io" not in exported
+
+
 def test_prod_refuses_to_delete_what_must_stay(tmp_path: Path) -> None:
     with recorded(tmp_path, "prod") as local:
         up(local)

@@ -13,6 +13,8 @@ from localcloud.home import PROJECT
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 AZURE = PROJECT / "azure-pipelines.yml"
+PREPARES = {"make plugins", "make approval"}
+"""What is about no stack; the second is for GitHub only."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Job:
 
     @property
     def what(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return self.environment, tuple(call for call in self.calls if call[0] != "make tools")
+        return self.environment, tuple(call for call in self.calls if call[0] not in PREPARES)
 
 
 def workflow(file: Path) -> dict[str, Any]:

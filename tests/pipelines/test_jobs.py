@@ -13,6 +13,7 @@ import yaml
 from localcloud.home import PROJECT
 from tests.pipelines.pipelines import (
     AZURE,
+    PREPARES,
     WORKFLOWS,
     Job,
     azure_jobs,
@@ -94,8 +95,11 @@ def test_prod_is_planned_only_once_a_client_was_let_in_at_dev(jobs: list[Job]) -
 
 @pytest.mark.parametrize("job", [job for job in BOTH if job.environment], ids=lambda job: job.name)
 def test_what_takes_minutes_is_done_before_the_login(job: Job) -> None:
-    text = str(job.definition)
-    assert 0 < text.index("make tools") < text.index("azure/login@" if job in GITHUB else "task")
+    """In Azure Pipelines each task logs in by itself."""
+    steps = job.definition["steps"] if job in GITHUB else azure_steps(job.definition)
+    login = "azure/login@" if job in GITHUB else "AzureCLI@"
+    first = next(n for n, step in enumerate(steps) if login in str(step))
+    assert "make plugins" in [step.get("run") or step.get("script") for step in steps[:first]]
 
 
 def test_what_comes_from_a_pull_requests_code_lies_beside_the_bases() -> None:
@@ -133,6 +137,8 @@ def test_a_job_is_granted_only_what_it_is_known_to_need(job: Job) -> None:
     granted = {"contents": "read"}
     if job.environment:
         granted["id-token"] = "write"
+    if ("make approval", "") in job.calls:
+        granted["actions"] = "read"
     if comments(job):
         granted["pull-requests"] = "write"
     assert job.definition["permissions"] == granted
@@ -164,7 +170,7 @@ def test_no_secret_is_stored_anywhere(file: Path) -> None:
     text = file.read_text()
     assert not re.search(r"\bsecrets[.\[]|secrets: inherit", text)
     tokens = re.findall(r"github\.token|System\.AccessToken", text)
-    assert len(tokens) == ("make comment" in text)
+    assert len(tokens) == len(re.findall(r"run: make (?:comment|approval)\b", text))
 
 
 @each_github_job
@@ -202,7 +208,7 @@ def changes_a_stack(job: Job) -> bool:
     "job", [job for job in GITHUB if changes_a_stack(job)], ids=lambda job: job.name
 )
 def test_two_jobs_never_change_a_stack_at_once_and_none_is_cut_short(job: Job) -> None:
-    (stack,) = {stack for command, stack in job.calls if command != "make tools"}
+    (stack,) = {stack for command, stack in job.calls if command not in PREPARES}
     assert job.definition["concurrency"] == {
         "group": f"stack-{stack}",
         "cancel-in-progress": False,

@@ -160,7 +160,7 @@ BAD: dict[str, Bad] = {
         address(ports=[{"port": 8502, "protocol": "TCP"}]),
     ),
     "name with a hash": Bad(
-        "dns-name-in-certificate",
+        "certificate-without-a-hash",
         "scope is TenantReuse",
         GROUP,
         address(auto_generated_domain_name_label_scope="TenantReuse"),

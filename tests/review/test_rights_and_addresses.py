@@ -194,3 +194,23 @@ def test_the_platforms_new_name_is_told_to_who_points_to_it(deployed_dev: Path) 
     assert "`demo-dev-" in finding
     assert finding.endswith("A DNS record that points to it has to be changed.")
     assert "nobody loses access" not in summary(review)
+
+
+def test_a_label_that_becomes_nobody_elses_is_another_name_of_a_new_group(
+    deployed_dev: Path,
+) -> None:
+    own = {"serverNames": ["a.example.com"]}
+    deployed(deployed_dev, config=own)
+    safe = {**own, "dnsLabelScope": "TenantReuse"}
+    review = reviewed(deployed_dev, config=safe)
+    deployed(deployed_dev, config=safe)
+    again = reviewed(deployed_dev, config=safe)
+    moved = reviewed(deployed_dev, config={**safe, "dnsLabel": "demo-two"})
+
+    for changed in (review, moved):
+        (finding,) = (f for f in changed.findings if "no longer leads to the endpoint" in f)
+        assert "`demo-dev-" in finding
+        assert finding.endswith("A DNS record that points to it has to be changed.")
+    assert "`endpoint-group`" in markdown(review).partition("eplace")[2]
+    assert again.findings == []
+    assert "every client needs the new address" not in summary(review)

@@ -312,6 +312,7 @@ def all_components(options: dict[str, Any]) -> None:
             volumes=[],
             public_port=443,
             dns_label="label",
+            dns_label_scope="Unsecure",
             image_pull=registry.image_pull(),
             workspace_id="w",
             tags={},

@@ -8,8 +8,8 @@ from tests.unit.refused.words import Cases, missing, names, unknown, wrong
 
 TOP_LEVEL = (
     "allowed are environment, tls, modelName, modelImage, modelPort, endpointPort, healthPort, "
-    "dnsLabel, serverNames, resources, maxRequestBodyInMB, clients, certificates, registrySku, "
-    "rolePropagationMinutes, logRetentionDays, tags. "
+    "dnsLabel, dnsLabelScope, serverNames, resources, maxRequestBodyInMB, clients, certificates, "
+    "registrySku, rolePropagationMinutes, logRetentionDays, tags. "
 )
 CLIENT = "name, generations, paths, requestsPerSecond, burst, maxConnections, readers, readerGroups"
 

@@ -156,6 +156,29 @@ CASES: Cases = {
             )
         ],
     ),
+    "scope that Azure does not have": (
+        {"dnsLabelScope": "tenantReuse", "serverNames": ["model.example.com"]},
+        [
+            wrong(
+                "dnsLabelScope",
+                "tenantReuse",
+                "one of Unsecure, TenantReuse",
+                "pulumi config set dnsLabelScope TenantReuse",
+            )
+        ],
+    ),
+    "scope with a hash, and no other name": (
+        {"dnsLabelScope": "TenantReuse"},
+        [
+            wrong(
+                "dnsLabelScope",
+                "TenantReuse",
+                "Unsecure where there are no serverNames (Azure's name has a hash in it then, so "
+                "the server certificate cannot hold it)",
+                "pulumi config set --path 'serverNames[0]' model.example.com",
+            )
+        ],
+    ),
     "names as text": (
         {"serverNames": "a.example.com"},
         [
