@@ -21,6 +21,7 @@ from typing import Any
 
 import stack_file
 from clients.contract import Refusal
+from console import use_utf8
 from review.source import Pack, next_step, require_python
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -41,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("operation", choices=_ON_THIS_MACHINE)
     parser.add_argument("--stack", required=True, metavar="S", help="as in Pulumi.<S>.yaml")
+    use_utf8()
     given = parser.parse_args(arguments)
     try:
         environment = _require(given.operation, given.stack)
@@ -95,7 +97,7 @@ def drift(stack: str) -> int:
         log = Path(folder) / "events"
         options = ["--preview-only", "--expect-no-changes", "--event-log", str(log)]
         code = _pulumi(stack, ["refresh", *options], {DONE, CHANGES_WERE_FOUND})
-        changes = drifted(log.read_text().splitlines()) if code else []
+        changes = drifted(log.read_text(encoding="utf-8").splitlines()) if code else []
     due = [name for name, type_, _ in changes if type_.startswith("tls:")]
     others = [
         (name, op) for name, type_, op in changes if op != "move" and not type_.startswith("tls:")
@@ -155,7 +157,8 @@ def _pulumi(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # a byte that is none must not end a deployment half way
         # Without the second there is no --event-log.
         env={
             **os.environ,
