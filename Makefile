@@ -14,6 +14,8 @@ export UV_PYTHON_DOWNLOADS ?= never
 # As in scripts/lib.sh: of these each can decide what is run or where it is installed.
 unexport UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_PYTHON UV_SYSTEM_PYTHON VIRTUAL_ENV
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
+# Text is UTF-8 in every Python that is started here, whatever the machine's locale.
+export PYTHONUTF8 := 1
 # uv, nginx and pulumi are found here, whether they came with the machine or with `make`.
 export PATH := $(CURDIR)/.local/tools/bin:$(PATH)
 

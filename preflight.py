@@ -26,7 +26,7 @@ def check() -> None:
         answer = subprocess.run(
             ["docker", "version", "--format", "{{.Server.Version}}"],  # noqa: S607
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             timeout=30,
         )

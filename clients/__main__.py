@@ -17,11 +17,13 @@ from clients import contract, expiry, password, smoke, stack_outputs
 from clients.bundle import Bundle
 from clients.contract import Refusal
 from clients.folder import File, located, replace
+from console import use_utf8
 
 FINE, ENDS_SOON, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use_utf8()
     given = _parser().parse_args(arguments)
     try:
         return int(given.run(given))

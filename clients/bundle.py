@@ -94,7 +94,10 @@ class Bundle:
     def kept(self, folder: Path) -> list[str]:
         """What outlives a renewal: a truststore of the same CA certificates."""
         ca, truststore = folder / "ca.crt", folder / TRUSTSTORE
-        if truststore.is_file() and ca.read_text() == self.endpoint.ca_certificates_pem:
+        if (
+            truststore.is_file()
+            and ca.read_text(encoding="utf-8") == self.endpoint.ca_certificates_pem
+        ):
             return [TRUSTSTORE]
         return []
 
@@ -134,4 +137,6 @@ def render(name: str, **variables: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701  not HTML; the contract's patterns say what a URL may hold
     )
-    return environment.from_string((SNIPPETS / f"{name}.j2").read_text()).render(variables)
+    return environment.from_string((SNIPPETS / f"{name}.j2").read_text(encoding="utf-8")).render(
+        variables
+    )

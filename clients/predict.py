@@ -22,7 +22,7 @@ def predict(bundle: Path, instances: list[Any], timeout_seconds: float = 30) -> 
     Raises:
         httpx.HTTPError: if the endpoint cannot be reached, verified, or refuses.
     """
-    endpoint = json.loads((bundle / "endpoint.json").read_text())
+    endpoint = json.loads((bundle / "endpoint.json").read_text(encoding="utf-8"))
     context = ssl.create_default_context(cafile=bundle / "ca.crt")
     context.load_cert_chain(bundle / "client.crt", bundle / "client.key")
     with httpx.Client(verify=context, timeout=timeout_seconds, trust_env=False) as client:

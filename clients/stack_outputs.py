@@ -54,7 +54,7 @@ def from_stack(stack: str, *, show_secrets: bool) -> dict[str, Any]:
         # Standard input may hold the bundle's password, which is not for Pulumi.
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if result.returncode != 0:

@@ -197,7 +197,7 @@ def render(variables: Mapping[str, object]) -> str:
         autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings/
     )
     environment.filters["regex_escape"] = re.escape
-    return environment.from_string(TEMPLATE.read_text()).render(variables)
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(variables)
 
 
 def _base64(text: pulumi.Input[str]) -> pulumi.Output[str]:

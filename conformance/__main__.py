@@ -24,6 +24,7 @@ from conformance.remote import UnusableError
 from conformance.report import Row
 from conformance.run import run
 from conformance.suite import GROUPS
+from console import use_utf8
 from localcloud.plugins.base import Refused
 
 TITLE = "Conformance"
@@ -32,6 +33,7 @@ AS_EXPECTED, DIFFERENT, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use_utf8()
     given = _parser().parse_args(arguments)
     try:
         cases = selected(given.only)
@@ -107,7 +109,7 @@ def _report(given: argparse.Namespace, rows: list[Row]) -> None:
         (given.junit, report.junit(rows, TITLE)),
     ):
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     print(f"{report.summary(rows)}.\nWritten: {given.markdown}, {given.junit}")
 
 

@@ -146,7 +146,9 @@ def _until(is_so: Callable[[], bool], complaint: str) -> None:
 
 def _container(endpoint: Endpoint, name: str) -> int | None:
     """The first process of a container, which is what supervisord starts."""
-    supervisor = psutil.Process(int((endpoint.group / "supervisord.pid").read_text()))
+    supervisor = psutil.Process(
+        int((endpoint.group / "supervisord.pid").read_text(encoding="utf-8"))
+    )
     for child in supervisor.children():
         with contextlib.suppress(psutil.NoSuchProcess):
             words = " ".join(child.cmdline())

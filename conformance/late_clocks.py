@@ -51,7 +51,12 @@ def handshake(endpoint: Endpoint, seconds_behind: float) -> str:
         str(int(time.time() - seconds_behind)),
     ]
     ran = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
     )
     said = ran.stdout + ran.stderr
     if "Verify return code: 0 (ok)" in said:

@@ -74,7 +74,9 @@ class Story:
         """As somebody sees it who has the newest CA bundle."""
         ca = self.folder / f"ca-{self._restarts}.crt"
         if not ca.exists():
-            ca.write_text(self.deployment.outputs["endpoint"]["caCertificatesPem"])
+            ca.write_text(
+                self.deployment.outputs["endpoint"]["caCertificatesPem"], encoding="utf-8"
+            )
         return replace(self.start, ca_file=ca)
 
     @contextmanager
@@ -280,8 +282,10 @@ def limit(_: Endpoint) -> Observed:
 def unusable_configuration(_: Endpoint) -> Observed:
     with story() as it:
         broken = it.folder / "nginx.conf.j2"
-        text = nginx_sidecar.TEMPLATE.read_text()
-        broken.write_text(text.replace("server_tokens off;", "server_tokenz off;"))
+        text = nginx_sidecar.TEMPLATE.read_text(encoding="utf-8")
+        broken.write_text(
+            text.replace("server_tokens off;", "server_tokenz off;"), encoding="utf-8"
+        )
         words = "deployed"
         with it.load(it.holds("alice")), mock.patch.object(nginx_sidecar, "TEMPLATE", broken):
             try:

@@ -63,7 +63,9 @@ class Deployment:
 
     def endpoint(self, folder: Path) -> Endpoint:
         """How to get at it: identities and the CA's key are written into the folder."""
-        (folder / "ca.crt").write_text(self.outputs["endpoint"]["caCertificatesPem"])
+        (folder / "ca.crt").write_text(
+            self.outputs["endpoint"]["caCertificatesPem"], encoding="utf-8"
+        )
         clients = self.outputs["clientCertificates"]
 
         def identity(name: str, *pems: str) -> Identity:
@@ -86,8 +88,8 @@ class Deployment:
             carol=client("carol"),
             server=identity(
                 "server",
-                (self.volume / "server.crt").read_text(),
-                (self.volume / "server.key").read_text(),
+                (self.volume / "server.crt").read_text(encoding="utf-8"),
+                (self.volume / "server.key").read_text(encoding="utf-8"),
             ),
             serials={name: certificate["serialNumber"] for name, certificate in clients.items()},
             model_log=self.folder / "logs/model.log",

@@ -201,17 +201,19 @@ def _control_group(limit_in_mb: int, processes: list[psutil.Process]) -> Iterato
     group = root / f"conformance-{uuid.uuid4().hex[:8]}"
     group.mkdir()
     try:
-        (group / _file(group, "max", "limit_in_bytes")).write_text(str(limit_in_mb << 20))
+        (group / _file(group, "max", "limit_in_bytes")).write_text(
+            str(limit_in_mb << 20), encoding="utf-8"
+        )
         for swap, most in (("memory.swap.max", 0), ("memory.memsw.limit_in_bytes", limit_in_mb)):
             if (group / swap).exists():
-                (group / swap).write_text(str(most << 20))
+                (group / swap).write_text(str(most << 20), encoding="utf-8")
         for process in processes:
-            (group / "cgroup.procs").write_text(str(process.pid))
+            (group / "cgroup.procs").write_text(str(process.pid), encoding="utf-8")
         yield group
     finally:
-        for pid in (group / "cgroup.procs").read_text().split():
+        for pid in (group / "cgroup.procs").read_text(encoding="utf-8").split():
             with suppress(ProcessLookupError):
-                (root / "cgroup.procs").write_text(pid)
+                (root / "cgroup.procs").write_text(pid, encoding="utf-8")
         group.rmdir()
 
 
@@ -223,7 +225,7 @@ def _file(group: Path, second: str, first: str) -> str:
 def _used(group: Path | None, processes: list[psutil.Process]) -> int:
     """Bytes."""
     if group:
-        return int((group / _file(group, "current", "usage_in_bytes")).read_text())
+        return int((group / _file(group, "current", "usage_in_bytes")).read_text(encoding="utf-8"))
     return sum(process.memory_info().rss for process in processes if process.is_running())
 
 

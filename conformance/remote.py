@@ -63,7 +63,7 @@ def endpoint(url: str, bundle: Path, folder: Path) -> Endpoint:
             f"--bundle: the certificate in {bundle} ended on "
             f"{certificate.not_valid_after_utc:%Y-%m-%d}; write the bundle again after `pulumi up`"
         )
-    model = json.loads((bundle / "endpoint.json").read_text()).get("modelName")
+    model = json.loads((bundle / "endpoint.json").read_text(encoding="utf-8")).get("modelName")
     if model != MODEL:
         raise UnusableError(
             f"--bundle: its model is {model!r}, and the suite sends what the model {MODEL!r} "

@@ -125,7 +125,7 @@ def suites_1_2(endpoint: Endpoint) -> str:
 
 def _known_suites() -> list[str]:
     command = ["openssl", "ciphers", "-tls1_2", "ALL:COMPLEMENTOFALL:@SECLEVEL=0"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
     return [name for name in listed.strip().split(":") if not name.startswith("TLS_")]
 
 

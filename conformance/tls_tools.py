@@ -134,7 +134,7 @@ def _said(tool: str, *arguments: str) -> str:
     """What a tool printed; its exit code only says whether it has found something."""
     command = Path(sys.executable).parent / tool
     done = subprocess.run(
-        [command, *arguments], capture_output=True, text=True, timeout=120, check=False
+        [command, *arguments], capture_output=True, encoding="utf-8", timeout=120, check=False
     )
     assert done.stdout, f"{tool}: {done.stderr.strip()}"
     return done.stdout

@@ -90,7 +90,7 @@ def sidecar(
     """A copy of the sidecar, before the deployed model unless another port is given."""
     shutil.copytree(endpoint.volume, folder / "volume")
     configuration = folder / "volume/nginx.conf"
-    text = configuration.read_text()
+    text = configuration.read_text(encoding="utf-8")
     mine, health = _free_ports(2)
     ports = {"listen {} ssl": mine, "listen {} default_server": health}
     if model_port:
@@ -100,7 +100,7 @@ def sidecar(
         text = re.sub(rf"\b{old}\b", str(port), text)
     changed = change(text)
     assert (changed != text) == (change is not str), "the change found nothing to change"
-    configuration.write_text(changed)
+    configuration.write_text(changed, encoding="utf-8")
     # Root's workers would be somebody's who cannot get at this folder, where bodies wait.
     user = "" if os.getuid() else " user root;"
     command = ["nginx", "-p", str(folder), "-c", str(configuration), "-g", f"daemon off;{user}"]

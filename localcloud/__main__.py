@@ -14,6 +14,7 @@ from typing import Any
 
 from pulumi import automation
 
+from console import use_utf8
 from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
@@ -36,6 +37,7 @@ def main() -> int:
             command.add_argument("--show-secrets", action="store_true")
         if name == "logs":
             command.add_argument("container", nargs="?", help="all containers if left out")
+    use_utf8()
     arguments = parser.parse_args()
     # As Ctrl-C: otherwise a run that is ended says nothing, and leaves the plugins' files open.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -120,7 +122,7 @@ def logs(arguments: argparse.Namespace) -> None:
             log = groups.group(record).log(spec["name"])
             if arguments.container in (None, spec["name"]) and log.exists():
                 found = True
-                for line in log.read_text(errors="replace").splitlines():
+                for line in log.read_text(errors="replace", encoding="utf-8").splitlines():
                     print(f"{spec['name']}: {line}" if arguments.container is None else line)
     if not found:
         raise Refused(f"stack {arguments.stack} has no such logs; type `make up` to start it")

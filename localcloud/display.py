@@ -40,6 +40,7 @@ class Display:
         self._started: dict[str, float] = {}
         self._said: set[str] = set()
         self._failed = False
+        self._ended = 0
         self.changes: dict[str, int] = {}
 
     def on_event(self, event: EngineEvent) -> None:
@@ -63,6 +64,7 @@ class Display:
     def _end(self, step: Any) -> None:
         if self._preview or not _is_visible(step):
             return
+        self._ended += 1
         sign, _, verb = _VERBS[step.op]
         seconds = time.monotonic() - self._started.get(step.urn, time.monotonic())
         took = f" ({seconds:.0f} s)" if seconds >= 1 else ""
@@ -82,6 +84,10 @@ class Display:
             print(prefix + text, file=sys.stderr)
 
     def _summarize(self) -> None:
+        # The engine counts the stack itself as created, also where the program refused to run.
+        if self._failed and (self._preview or not self._ended):
+            print("nothing was made or changed")
+            return
         changed = {op: n for op, n in self.changes.items() if op != "same"}
         words = [f"{n} {_VERBS[op][1 if self._preview else 2]}" for op, n in changed.items()]
         if words and "same" in self.changes:

@@ -61,7 +61,7 @@ class Home:
             # Escaped: the engine reads it as a URL, and a folder's name may hold # or %.
             "PULUMI_BACKEND_URL": self.state.as_uri(),
             # Not PULUMI_CONFIG_PASSPHRASE_FILE: this one would win, and the user may have it set.
-            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(),
+            "PULUMI_CONFIG_PASSPHRASE": passphrase.read_text(encoding="utf-8"),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # The engine would look for newer plugins on the network: two seconds at every run.
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -75,7 +75,7 @@ class Home:
             Refused: if another run is under way.
         """
         marker = self._private("") / "running"
-        with open(marker, "a+") as file:
+        with open(marker, "a+", encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

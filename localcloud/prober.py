@@ -42,7 +42,7 @@ def main(path: Path) -> None:
     group = Group(path.resolve().parent)
     liveness = {
         name: Probe(**probes["liveness"])
-        for name, probes in json.loads(path.read_text()).items()
+        for name, probes in json.loads(path.read_text(encoding="utf-8")).items()
         if "liveness" in probes
     }
     started = time.monotonic()

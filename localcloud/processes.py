@@ -169,7 +169,7 @@ class Group:
 
     def _pid(self) -> int | None:
         try:
-            return int(self._pid_file.read_text())
+            return int(self._pid_file.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
 
@@ -218,8 +218,8 @@ class Group:
             }
             for container in containers
         }
-        (self.folder / "probes.json").write_text(json.dumps(probes))
-        with open(self.folder / "supervisord.conf", "w") as file:
+        (self.folder / "probes.json").write_text(json.dumps(probes), encoding="utf-8")
+        with open(self.folder / "supervisord.conf", "w", encoding="utf-8") as file:
             config.write(file)
         return containers
 
@@ -245,7 +245,9 @@ class Group:
             *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
             f"exec {shlex.join(command)}",
         ]
-        with open(os.open(script, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+        with open(
+            os.open(script, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
             file.write("\n".join(lines) + "\n")
         return script.name
 
@@ -275,7 +277,11 @@ class Group:
                 break
             time.sleep(0.1)
         log = self.log(container.name)
-        tail = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
+        tail = (
+            log.read_text(errors="replace", encoding="utf-8").splitlines()[-15:]
+            if log.exists()
+            else []
+        )
         self.stop()
         raise Refused(
             f"container '{container.name}' was not ready after {START_TIMEOUT_SECONDS} seconds. "
@@ -336,7 +342,7 @@ def _processes_in(folder: Path) -> list[int]:
             # A process that is being waited for has no working directory any more.
             if cwd.readlink() != folder:
                 continue
-            fields = (cwd.parent / "stat").read_text().rpartition(")")[2].split()
+            fields = (cwd.parent / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             session, terminal = int(fields[3]), int(fields[4])
             if terminal == 0 and session != os.getsid(0):
                 found.append(int(cwd.parent.name))

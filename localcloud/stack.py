@@ -230,7 +230,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     """
     stack_file, has_secrets = _parsed(name)
     folder = home.work_folder(name)
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text(encoding="utf-8"))
     target = folder / f"Pulumi.{name}.yaml"
     written = _written(target)
     if has_secrets:

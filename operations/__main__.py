@@ -21,6 +21,7 @@ from typing import Any
 
 import stack_file
 from clients.contract import Refusal
+from console import use_utf8
 from operations import names
 from review.source import Pack, next_step, require_python
 
@@ -45,6 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--leave-names", action="store_true", help="destroy while names of your own lead there"
     )
+    use_utf8()
     given = parser.parse_args(arguments)
     try:
         environment = _require(given.operation, given.stack)
@@ -115,7 +117,7 @@ def drift(stack: str) -> int:
         log = Path(folder) / "events"
         options = ["--preview-only", "--expect-no-changes", "--event-log", str(log)]
         code = _pulumi(stack, ["refresh", *options], {DONE, CHANGES_WERE_FOUND})
-        changes = drifted(log.read_text().splitlines()) if code else []
+        changes = drifted(log.read_text(encoding="utf-8").splitlines()) if code else []
     due = [name for name, type_, _ in changes if type_.startswith("tls:")]
     others = [
         (name, op) for name, type_, op in changes if op != "move" and not type_.startswith("tls:")
@@ -165,7 +167,7 @@ def _require(operation: str, stack: str) -> str:
 def _resources(stack: str) -> list[dict[str, Any]]:
     """What the stack's state holds, with what is secret in it encrypted."""
     command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, encoding="utf-8", check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
         reason = reason.removeprefix("error: ")
@@ -190,7 +192,8 @@ def _pulumi(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",  # a byte that is none must not end a deployment half way
         # Without the second there is no --event-log.
         env={
             **os.environ,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import stack_file
 from clients.contract import Refusal
+from console import use_utf8
 from review import source
 from review.graph import svg
 from review.report import Review, markdown
@@ -30,15 +31,16 @@ CLEAN, FINDINGS, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
+    use_utf8()
     given = _parser().parse_args(arguments)
     try:
         preview = _preview(given)
         review = Review.of(preview, datetime.now(UTC), given.base)
         text = markdown(review)
         if given.markdown:
-            Path(given.markdown).write_text(text)
+            Path(given.markdown).write_text(text, encoding="utf-8")
         if given.svg:
-            Path(given.svg).write_text(svg(preview))
+            Path(given.svg).write_text(svg(preview), encoding="utf-8")
         sys.stdout.write(text)
         sys.stdout.flush()
     except Refusal as refusal:

@@ -136,7 +136,7 @@ def _deploy(base: str, stack: str, home: Home, lock: int) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         env={**os.environ, "PYTHONPATH": str(_TREE)},
         # Should this process be killed, the folder stays locked until that one has ended, too.
         pass_fds=[lock],
@@ -159,7 +159,7 @@ def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
         ["git", *arguments],  # noqa: S607  the user's own git
         cwd=PROJECT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env=environment,
     )

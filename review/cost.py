@@ -70,7 +70,7 @@ class Cost:
 
 @cache
 def prices() -> Mapping[str, Any]:
-    return dict(json.loads((Path(__file__).parent / "prices.json").read_text()))
+    return dict(json.loads((Path(__file__).parent / "prices.json").read_text(encoding="utf-8")))
 
 
 def of(preview: Preview, listed: Mapping[str, Any] | None = None) -> Cost:

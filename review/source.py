@@ -99,7 +99,7 @@ class Pack:
             )
         if self.config:
             self._require_config(self.config)
-        described = yaml.safe_load(description.read_text()) or {}
+        described = yaml.safe_load(description.read_text(encoding="utf-8")) or {}
         runtime = described.get("runtime") if isinstance(described, Mapping) else None
         options = runtime.get("options") if isinstance(runtime, Mapping) else None
         environment = options.get("virtualenv") if isinstance(options, Mapping) else None
@@ -207,7 +207,7 @@ def _run(command: list[str], timeout_seconds: int) -> tuple[str, str, int]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         # A group of its own: language hosts and plugins have to end with it.
         start_new_session=True,
         env={
@@ -242,7 +242,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _events(log: Path) -> list[Mapping[str, Any]]:
     if not log.exists():
         return []
-    lines = log.read_text(errors="replace").splitlines()
+    lines = log.read_text(errors="replace", encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
 

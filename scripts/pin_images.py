@@ -125,7 +125,7 @@ def pin(dockerfiles: list[Path]) -> list[str]:
     with httpx.Client(follow_redirects=True, timeout=20) as client:
         for path in dockerfiles:
             try:
-                contents[path] = path.read_text()
+                contents[path] = path.read_text(encoding="utf-8")
             except OSError as error:
                 raise PinError(f"{path} cannot be read: {error.strerror}.") from error
             for name, reference in base_images(contents[path]).items():
@@ -143,7 +143,7 @@ def pin(dockerfiles: list[Path]) -> list[str]:
                 )
                 report.append(f"{path}: {name}={pinned}{' (as before)' * (pinned == reference)}")
     for path, content in contents.items():
-        path.write_text(content)
+        path.write_text(content, encoding="utf-8")
     return report
 
 

@@ -40,7 +40,8 @@ def joined(files: list[Path]) -> str:
     """One after the other. Of what could not be made no older report must stay, so it is said."""
     missing = f"could not be made**; {_run()} says why.\n"
     text = "\n\n".join(
-        file.read_text() if file.is_file() else f"**`{file.name}` {missing}" for file in files
+        file.read_text(encoding="utf-8") if file.is_file() else f"**`{file.name}` {missing}"
+        for file in files
     )
     return text if len(text) <= LONGEST else text[:LONGEST] + "\n\n… and more, in the run.\n"
 
@@ -54,11 +55,11 @@ def _run() -> str:
 
 def summary(text: str) -> None:
     if page := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with open(page, "a") as file:
+        with open(page, "a", encoding="utf-8") as file:
             file.write(text)
     elif folder := os.environ.get("AGENT_TEMPDIRECTORY"):
         file_ = Path(tempfile.mkdtemp(dir=folder)) / "review.md"
-        file_.write_text(text)
+        file_.write_text(text, encoding="utf-8")
         print(f"##vso[task.uploadsummary]{file_}")
     else:
         print(text, end="")
@@ -87,7 +88,9 @@ def _comment_on_github(number: str, text: str) -> None:
 def _gh(*arguments: str, given: str | None = None) -> str:
     command = ["gh", "api", *arguments]
     try:
-        done = subprocess.run(command, input=given, text=True, check=False, stdout=subprocess.PIPE)
+        done = subprocess.run(
+            command, input=given, encoding="utf-8", check=False, stdout=subprocess.PIPE
+        )
     except FileNotFoundError:
         raise Problem("gh is not on PATH: https://cli.github.com") from None
     if done.returncode:

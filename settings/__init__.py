@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from components import model_sizing
 from components.nginx_sidecar import VERSION
-from components.sidecar_sizing import LEAST_MEMORY_IN_GB, MOST_CPU
+from settings import regions, sizes
 from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
@@ -32,7 +31,8 @@ from settings.clients import Client
 from settings.model_image import PREBUILT, check_build_args, check_folder
 from settings.refusals import Rule, Section, refusal, sentence
 from settings.server_names import ServerNames
-from settings.values import PORT, Port, no_truth_value
+from settings.sizes import GroupResources
+from settings.values import PORT, Port, no_truth_value, repeated
 from stack_file import Environment, StackFileError, read, stacks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,30 +56,6 @@ class SettingsError(pulumi.RunError):
             for sentence in sentences
         )
         super().__init__(f"Pulumi.{stack}.yaml cannot be deployed:\n  " + "\n  ".join(typed))
-
-
-class ContainerResources(Section):
-    """What a container asks of Azure, and what it may use at most."""
-
-    cpu: Annotated[
-        float,
-        BeforeValidator(no_truth_value),
-        Field(gt=0, le=31),
-        Rule("a number of CPUs above 0, at most 31 for the group", "1"),
-    ]
-    memory_in_gb: Annotated[
-        float,
-        BeforeValidator(no_truth_value),
-        Field(gt=0, le=240, alias="memoryInGB"),
-        Rule("memory in GB above 0, at most 240 for the group", "1.5"),
-    ]
-
-
-class GroupResources(Section):
-    """CPU and memory of the two containers of the group."""
-
-    model: ContainerResources = ContainerResources(cpu=1, memoryInGB=1.5)
-    sidecar: ContainerResources = ContainerResources(cpu=0.5, memoryInGB=0.5)
 
 
 class ModelImage(Section):
@@ -131,8 +107,9 @@ class StackSettings(Section):
 
     location: Annotated[
         str,
-        Field(alias="azure-native:location", pattern=r"^[A-Za-z][A-Za-z0-9 ]+$"),
-        Rule("an Azure region", "westeurope"),
+        Field(alias="azure-native:location"),
+        AfterValidator(regions.checked),
+        Rule(regions.ALLOWED, regions.EXAMPLE),
     ]
     # A mistake is answered with what protects most, and never with less than was meant.
     environment: Annotated[Environment, Rule("one of dev, test, prod", "prod")] = "dev"
@@ -239,49 +216,42 @@ class StackSettings(Section):
     @property
     def region(self) -> str:
         """The region's programmatic name, as it stands in a FQDN: `westeurope`."""
-        return self.location.replace(" ", "").lower()
+        return regions.programmatic(self.location)
 
-    @model_validator(mode="after")
-    def _ports_are_distinct(self) -> Self:
+    def _ports_are_distinct(self) -> Iterator[PydanticCustomError]:
         ports = {
             "modelPort": self.model_port,
             "endpointPort": self.endpoint_port,
             "healthPort": self.health_port,
         }
+        free_ports = (port for port in range(8501, 8600) if port not in ports.values())
         taken: dict[int, str] = {}
         for key, port in ports.items():
             if port in taken:
-                free = next(p for p in range(8501, 8600) if p not in ports.values())
-                raise refusal(
+                yield refusal(
                     key,
                     port,
                     f"a port that no other key uses ({taken[port]} has it: the containers of a "
                     "group share their ports)",
-                    f"pulumi config set {key} {free}",
+                    f"pulumi config set {key} {next(free_ports)}",
                 )
             taken[port] = key
-        return self
 
-    @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
-        _no_duplicates("clients", [c.name for c in self.clients])
-        _no_duplicates("serverNames", self.server_names)
-        return self
+    def _names_are_unique(self) -> Iterator[PydanticCustomError]:
+        yield from _no_duplicates("clients", [c.name for c in self.clients])
+        yield from _no_duplicates("serverNames", self.server_names)
 
-    @model_validator(mode="after")
-    def _a_certificate_can_name_it(self) -> Self:
+    def _a_certificate_can_name_it(self) -> Iterator[PydanticCustomError]:
         if self.label_is_hashed and not self.server_names:
-            raise refusal(
+            yield refusal(
                 "dnsLabelScope",
                 self.dns_label_scope,
                 "Unsecure where there are no serverNames (Azure's name has a hash in it then, so "
                 "the server certificate cannot hold it)",
                 "pulumi config set --path 'serverNames[0]' model.example.com",
             )
-        return self
 
-    @model_validator(mode="after")
-    def _paths_are_the_models(self) -> Self:
+    def _paths_are_the_models(self) -> Iterator[PydanticCustomError]:
         model = re.escape(self.model_name)
         version = f"(/versions/{VERSION})?"
         routes = rf"/v1/models/{model}{version}(:predict|/metadata)?|/openapi\.json"
@@ -289,123 +259,84 @@ class StackSettings(Section):
             for position, path in enumerate(client.paths or ()):
                 if not re.fullmatch(routes, path):
                     key = f"clients[{index}].paths[{position}]"
-                    raise refusal(
+                    yield refusal(
                         key,
                         path,
                         f"/v1/models/{self.model_name}, /openapi.json, or the former with "
                         "/versions/<number>, :predict or /metadata behind it",
                         f"pulumi config set --path '{key}' /v1/models/{self.model_name}:predict",
                     )
-        return self
 
-    @model_validator(mode="after")
-    def _group_fits_azure(self) -> Self:
-        containers = {"model": self.resources.model, "sidecar": self.resources.sidecar}
-        if self.tls == "none":
-            del containers["sidecar"]
-        for key, unit, sizes, least, most in (
-            ("cpu", "CPU", {n: c.cpu for n, c in containers.items()}, 1, 31),
-            ("memoryInGB", "GB", {n: c.memory_in_gb for n, c in containers.items()}, 1, 240),
-        ):
-            total = sum(sizes.values())
-            if not least <= total <= most:
-                container = max(sizes, key=lambda name: sizes[name]) if total > most else "model"
-                raise refusal(
-                    f"resources.*.{key}",
-                    total,
-                    f"{least} to {most} {unit} for the containers of the group together",
-                    f"pulumi config set --path resources.{container}.{key} {least}",
-                )
-        return self
+    def _sizes_fit(self) -> Iterable[PydanticCustomError]:
+        return sizes.refusals(
+            self.resources,
+            has_sidecar=self.tls == "mtls",
+            largest_body_in_mb=None if self.model_image.ref else self.max_request_body_in_mb,
+        )
 
-    @model_validator(mode="after")
-    def _model_holds_its_largest_body(self) -> Self:
-        given, body = self.resources.model, self.max_request_body_in_mb
-        needed = model_sizing.least_memory_in_mb(body, given.cpu)
-        if self.model_image.ref is None and int(given.memory_in_gb * 1024) < needed:
-            enough = math.ceil(needed / 102.4) / 10  # Azure takes tenths
-            largest = model_sizing.largest_body_in_mb(given.memory_in_gb, given.cpu)
-            otherwise = f", or maxRequestBodyInMB of at most {largest}" if largest > 0 else ""
-            raise refusal(
-                "resources.model.memoryInGB",
-                given.memory_in_gb,
-                f"at least {enough} to parse a body of {body} MB with {given.cpu:g} CPU{otherwise}",
-                f"pulumi config set --path resources.model.memoryInGB {enough}",
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _sidecar_can_work(self) -> Self:
-        if self.tls == "none":
-            return self
-        sidecar = self.resources.sidecar
-        for key, given, wrong, allowed, good in (
-            (
-                "cpu",
-                sidecar.cpu,
-                sidecar.cpu > MOST_CPU,
-                f"at most {MOST_CPU} CPU (nginx has one worker there, which cannot use more)",
-                MOST_CPU,
-            ),
-            (
-                "memoryInGB",
-                sidecar.memory_in_gb,
-                sidecar.memory_in_gb < LEAST_MEMORY_IN_GB,
-                f"{LEAST_MEMORY_IN_GB} GB or more (with less, clients could make Azure kill it)",
-                LEAST_MEMORY_IN_GB,
-            ),
-        ):
-            if wrong:
-                path = f"resources.sidecar.{key}"
-                raise refusal(path, given, allowed, f"pulumi config set --path {path} {good}")
-        return self
-
-    @model_validator(mode="after")
-    def _production_is_never_without_tls(self) -> Self:
+    def _production_is_never_without_tls(self) -> Iterator[PydanticCustomError]:
         if self.environment == "prod" and self.tls == "none":
-            raise refusal(
+            yield refusal(
                 "tls",
                 "none",
                 "mtls when environment is prod (plain HTTP is for throw-away trials)",
                 "pulumi config set tls mtls",
             )
-        return self
 
-    @model_validator(mode="after")
-    def _somebody_may_call(self) -> Self:
+    def _somebody_may_call(self) -> Iterator[PydanticCustomError]:
         if not self.clients and self.tls == "mtls":
-            raise refusal(
+            yield refusal(
                 "clients",
                 [],
                 "at least one client (without one nobody can call; to take it all down, destroy "
                 "the stack)",
                 "pulumi config set --path 'clients[0].name' billing",
             )
-        return self
 
-    @model_validator(mode="after")
-    def _without_tls_there_is_nothing_to_read(self) -> Self:
+    def _without_tls_there_is_nothing_to_read(self) -> Iterator[PydanticCustomError]:
         for index, client in enumerate(self.clients):
             for key, readers in (
                 ("readers", client.readers),
                 ("readerGroups", client.reader_groups),
             ):
                 if readers and self.tls == "none":
-                    raise refusal(
+                    yield refusal(
                         f"clients[{index}].{key}",
                         list(readers),
                         "nothing when tls is none (clients have no certificates then)",
                         f"pulumi config rm --path 'clients[{index}].{key}'",
                     )
-        return self
 
-    @model_validator(mode="after")
-    def _model_can_be_built(self) -> Self:
+    def _model_can_be_built(self) -> Iterator[PydanticCustomError]:
         image = self.model_image
-        if image.ref is None:
+        if image.ref is not None:
+            return
+        try:
             check_folder(ROOT, image.context)
             dockerfile = (ROOT / image.context / "Dockerfile").read_text(encoding="utf-8")
             check_build_args(dockerfile, image.build_args)
+        except PydanticCustomError as refused:
+            yield refused
+
+    @model_validator(mode="after")
+    def _all_fit_together(self) -> Self:
+        """Refuse what is wrong only beside other values: all of it, not the first."""
+        checks = (
+            self._ports_are_distinct,
+            self._names_are_unique,
+            self._a_certificate_can_name_it,
+            self._paths_are_the_models,
+            self._sizes_fit,
+            self._production_is_never_without_tls,
+            self._somebody_may_call,
+            self._without_tls_there_is_nothing_to_read,
+            self._model_can_be_built,
+        )
+        errors = [
+            InitErrorDetails(type=refused, input=None) for check in checks for refused in check()
+        ]
+        if errors:
+            raise ValidationError.from_exception_data(type(self).__name__, errors)
         return self
 
 
@@ -461,17 +392,11 @@ def _require_secret(key: str, readable: dict[str, Any]) -> None:
         )
 
 
-def _no_duplicates(key: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for index, name in enumerate(names):
-        if name in seen:
-            raise refusal(
-                f"{key}[{index}]",
-                name,
-                "each name once",
-                f"pulumi config rm --path '{key}[{index}]'",
-            )
-        seen.add(name)
+def _no_duplicates(key: str, names: Sequence[str]) -> Iterator[PydanticCustomError]:
+    """One at a time: taking it out renumbers those behind it."""
+    if (index := repeated(names)) is not None:
+        path = f"{key}[{index}]"
+        yield refusal(path, names[index], "each name once", f"pulumi config rm --path '{path}'")
 
 
 def _parse(value: str) -> Any:

@@ -22,7 +22,7 @@ class ContractError(Exception):
 
 def schema(output: str, version: int = VERSION) -> dict[str, Any]:
     """The schema of an output."""
-    text = (FOLDER / f"v{version}" / f"{output}.schema.json").read_text()
+    text = (FOLDER / f"v{version}" / f"{output}.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 

@@ -150,7 +150,9 @@ class ContainerGroups:
             for mount in spec.get("volumeMounts") or []
         ]
         places.append(("/tmp", scratch / "tmp"))  # noqa: S108  the container's, not ours
-        command = spec.get("command") or json.loads((root / "command.json").read_text())
+        command = spec.get("command") or json.loads(
+            (root / "command.json").read_text(encoding="utf-8")
+        )
         environment = {
             variable["name"]: variable.get("value") or variable.get("secureValue") or ""
             for variable in spec.get("environmentVariables") or []

@@ -135,7 +135,7 @@ class Docker(Plugin):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
         ) as process:
             lines = []
             for line in process.stdout or ():
@@ -156,7 +156,9 @@ class Docker(Plugin):
 
 def _last_command(dockerfile: Path) -> list[str]:
     """What the Dockerfile's image runs."""
-    commands: list[str] = re.findall(r"^CMD (\[.*\])$", dockerfile.read_text(), re.MULTILINE)
+    commands: list[str] = re.findall(
+        r"^CMD (\[.*\])$", dockerfile.read_text(encoding="utf-8"), re.MULTILINE
+    )
     if not commands:
         raise Refused(f'{dockerfile} has no line CMD ["program", …]')
     return list(json.loads(commands[-1]))
@@ -167,7 +169,7 @@ def context_digest(context: Path, dockerfile: Path) -> str:
     from docker.utils.build import exclude_paths  # noqa: PLC0415  slow to import
 
     ignore = context / ".dockerignore"
-    patterns = ignore.read_text().splitlines() if ignore.exists() else []
+    patterns = ignore.read_text(encoding="utf-8").splitlines() if ignore.exists() else []
     digest = hashlib.sha256(dockerfile.read_bytes())
     for name in sorted(exclude_paths(str(context), patterns)):
         path = context / name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 import settings
-from settings import StackSettings
+from settings import StackSettings, regions
 from settings.certificates import ValidityDays
+from settings.sizes import ContainerResources
 from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
 from tests.unit.refused.names import LONG_NAME
 
@@ -104,7 +106,7 @@ def test_numbers_may_be_given_as_text_because_that_is_how_pulumi_config_set_leav
     }
     loaded = load("dev", {"resources": sizes, "certificates": days, "endpointPort": "8443"})
 
-    assert loaded.resources.model == settings.ContainerResources(cpu=2, memoryInGB=1.5)
+    assert loaded.resources.model == ContainerResources(cpu=2, memoryInGB=1.5)
     assert loaded.certificates.validity_days == ValidityDays(ca=20, server=5, client=4)
     assert loaded.endpoint_port == 8443
 
@@ -293,3 +295,17 @@ def test_a_stack_file_that_says_something_twice_is_refused(
 
     assert "modelName" in refused
     assert "line" in refused
+
+
+def test_regions_are_those_that_the_stack_files_policies_and_prices_name() -> None:
+    known = {regions.programmatic(region) for region in regions.REGIONS}
+    policy = json.loads((ROOT / "policy/config/prod.json").read_bytes())["allowed-locations"]
+    prices = json.loads((ROOT / "review/prices.json").read_bytes())["containerInstances"]
+
+    assert list(regions.REGIONS) == sorted(regions.REGIONS)
+    assert {*policy["allowed"], *prices, *(load(stack).region for stack in STACKS)} <= known
+
+
+@pytest.mark.parametrize("written", ["West Europe", "westeurope", "WestEurope"])
+def test_a_region_is_taken_as_azure_takes_it(written: str) -> None:
+    assert load("dev", {"azure-native:location": written}).region == "westeurope"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.program import ROOT
-from tests.unit.refused.words import Cases, wrong
+from tests.unit.refused.words import Cases, remove, wrong
 
-CPU = "a number of CPUs above 0, at most 31 for the group"
-MEMORY = "memory in GB above 0, at most 240 for the group"
+CPU = "a number of CPUs from 0.05, at most 31 for the group"
+MEMORY = "memory in GB from 0.1, at most 240 for the group"
+SIDECAR_CPU = "at most 1 CPU (nginx has one worker there, which cannot use more)"
 BUILD_ARGS = "build arguments of its Dockerfile, name to text (numbers in quotes)"
 BY_DIGEST = (
     "an image by digest, in lower case and without a scheme (a tag can change under a "
@@ -26,21 +27,31 @@ def bad_size(key: str, value: object) -> str:
     return wrong(path, value, allowed, f"pulumi config set --path {path} {good}")
 
 
-def bad_sum(key: str, total: float, container: str) -> str:
+def bad_sum(key: str, total: float, container: str, good: float = 1) -> str:
     allowed = "1 to 31 CPU" if key == "cpu" else "1 to 240 GB"
     return wrong(
         f"resources.*.{key}",
         total,
         f"{allowed} for the containers of the group together",
-        f"pulumi config set --path resources.{container}.{key} 1",
+        f"pulumi config set --path resources.{container}.{key} {good}",
     )
 
 
-def too_little(given: float, least: str, largest: int, good: float) -> str:
+def bad_step(path: str, given: float, good: float) -> str:
+    step = "0.01 CPU" if path.endswith("cpu") else "0.1 GB"
+    return wrong(
+        f"resources.{path}",
+        given,
+        f"steps of {step}, which is what Azure counts in",
+        f"pulumi config set --path resources.{path} {good}",
+    )
+
+
+def too_little(given: float, least: str, largest: int | None, good: float) -> str:
     return wrong(
         "resources.model.memoryInGB",
         given,
-        f"at least {least}, or maxRequestBodyInMB of at most {largest}",
+        f"at least {least}" + (f", or maxRequestBodyInMB of at most {largest}" if largest else ""),
         f"pulumi config set --path resources.model.memoryInGB {good}",
     )
 
@@ -71,8 +82,46 @@ def bad_argument(name: str) -> tuple[dict[str, Any], list[str]]:
     return {"modelImage": {"buildArgs": {name: "x"}}}, [told]
 
 
+SET_SIDECAR_CPU = "pulumi config set --path resources.sidecar.cpu 1"
+PREBUILT_IMAGE = {"modelImage": {"ref": PREBUILT}}
 CASES: Cases = {
     # CPU and memory, Azure's limits.
+    "CPU that no container can work with": (
+        {"resources": {"sidecar": {"cpu": 0.0001, "memoryInGB": 0.5}}},
+        [wrong("resources.sidecar.cpu", 0.0001, CPU, SET_SIDECAR_CPU)],
+    ),
+    "memory below the first step": (model(memoryInGB=0.05), [bad_size("memoryInGB", 0.05)]),
+    "more decimals of CPU than Azure counts": (
+        model(cpu=1.005),
+        [bad_step("model.cpu", 1.005, 1.01)],
+    ),
+    "more decimals than Azure counts, everywhere": (
+        {
+            "resources": {
+                "model": {"cpu": 0.9999, "memoryInGB": 1.55},
+                "sidecar": {"cpu": 0.333, "memoryInGB": 0.25},
+            }
+        },
+        [
+            bad_step("model.cpu", 0.9999, 1),
+            bad_step("sidecar.cpu", 0.333, 0.34),
+            bad_step("model.memoryInGB", 1.55, 1.6),
+            bad_step("sidecar.memoryInGB", 0.25, 0.3),
+        ],
+    ),
+    "too much together, and too many decimals": (
+        {
+            "resources": {
+                "model": {"cpu": 31, "memoryInGB": 240},
+                "sidecar": {"cpu": 0.123, "memoryInGB": 0.5},
+            }
+        },
+        [
+            bad_sum("cpu", 31.123, "model"),
+            bad_step("sidecar.cpu", 0.123, 0.13),
+            bad_sum("memoryInGB", 240.5, "model", 2.3),
+        ],
+    ),
     "no CPU at all": (model(cpu=0), [bad_size("cpu", 0)]),
     "CPU below 0": (model(cpu=-1), [bad_size("cpu", -1)]),
     "too many CPUs": (model(cpu=32), [bad_size("cpu", 32)]),
@@ -85,13 +134,60 @@ CASES: Cases = {
     "memory with a unit": (model(memoryInGB="2Gi"), [bad_size("memoryInGB", "2Gi")]),
     "too little CPU together": (model(cpu=0.25), [bad_sum("cpu", 0.75, "model")]),
     "too little memory together": (
-        model(memoryInGB=0.25),
-        [bad_sum("memoryInGB", 0.75, "model")],
+        {"tls": "none", **PREBUILT_IMAGE, **model(memoryInGB=0.2)},
+        [bad_sum("memoryInGB", 0.2, "model")],
     ),
-    "too many CPUs together": (model(cpu=31), [bad_sum("cpu", 31.5, "model")]),
+    "too little memory for the body, and together": (
+        {
+            "maxRequestBodyInMB": 1,
+            "resources": {
+                "model": {"cpu": 1, "memoryInGB": 0.2},
+                "sidecar": {"cpu": 0.5, "memoryInGB": 0.2},
+            },
+        },
+        [too_little(0.2, "0.4 to parse a body of 1 MB with 1 CPU", None, 0.8)],
+    ),
+    "too many CPUs together": (
+        model(cpu=31, memoryInGB=4),
+        [bad_sum("cpu", 31.5, "model")],
+    ),
+    "more CPUs than the memory has workers for": (
+        model(cpu=30),
+        [
+            wrong(
+                "resources.model.memoryInGB",
+                1.0,
+                "at least 2.3 to parse a body of 8 MB with 30 CPU",
+                "pulumi config set --path resources.model.memoryInGB 2.3",
+            )
+        ],
+    ),
+    "several mistakes that show only together": (
+        {
+            "healthPort": 8501,
+            "tls": "none",
+            "clients": [{"name": "a"}, {"name": "a"}],
+            "serverNames": ["a.example.com", "a.example.com"],
+            "modelImage": {"context": "no_such_folder"},
+            **model(cpu=0.5),
+        },
+        [
+            wrong(
+                "healthPort",
+                8501,
+                "a port that no other key uses (modelPort has it: the containers of a group share "
+                "their ports)",
+                "pulumi config set healthPort 8502",
+            ),
+            wrong("clients[1]", "a", "each name once", remove("clients[1]")),
+            wrong("serverNames[1]", "a.example.com", "each name once", remove("serverNames[1]")),
+            bad_sum("cpu", 0.5, "model"),
+            *bad_folder("no_such_folder", f"{ROOT}/no_such_folder is without a Dockerfile")[1],
+        ],
+    ),
     "too many CPUs of the sidecar": (
         {"resources": {"sidecar": {"cpu": 31, "memoryInGB": 1}}},
-        [bad_sum("cpu", 32.0, "sidecar")],
+        [wrong("resources.sidecar.cpu", 31.0, SIDECAR_CPU, SET_SIDECAR_CPU)],
     ),
     "too much memory together": (
         {"resources": {"sidecar": {"cpu": 1, "memoryInGB": 239}}},
@@ -100,12 +196,7 @@ CASES: Cases = {
     "a CPU that the sidecar cannot use": (
         {"resources": {"sidecar": {"cpu": 1.5, "memoryInGB": 1}}},
         [
-            wrong(
-                "resources.sidecar.cpu",
-                1.5,
-                "at most 1 CPU (nginx has one worker there, which cannot use more)",
-                "pulumi config set --path resources.sidecar.cpu 1",
-            )
+            wrong("resources.sidecar.cpu", 1.5, SIDECAR_CPU, SET_SIDECAR_CPU),
         ],
     ),
     "too little memory for the sidecar": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from settings import regions
 from tests.unit.refused.group import CPU, MEMORY
 from tests.unit.refused.names import CLIENT_NAME, DNS_LABEL, MODEL_NAME, bad_name, bad_port
 from tests.unit.refused.words import Cases, missing, names, unknown, wrong
@@ -26,7 +27,7 @@ CASES: Cases = {
     ),
     "no region": (
         {"azure-native:location": None},
-        [missing("azure-native:location", "an Azure region", "azure-native:location westeurope")],
+        [missing("azure-native:location", regions.ALLOWED, "azure-native:location westeurope")],
     ),
     "no memory": (
         {"resources": {"model": {"cpu": 1}}},

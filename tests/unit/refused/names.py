@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from settings import regions
 from tests.unit.refused.words import Cases, names, wrong
 
 MODEL_NAME = "1 to 48 letters, digits, '_' or '-' (it is part of the URL)"
@@ -231,12 +232,24 @@ CASES: Cases = {
                 wrong(
                     "azure-native:location",
                     region,
-                    "an Azure region",
-                    "pulumi config set azure-native:location westeurope",
+                    regions.ALLOWED,
+                    f"pulumi config set azure-native:location {good}",
                 )
             ],
         )
-        for region in ("", "west-europe", "2west", "west.europe")
+        for region, good in {
+            "": "westeurope",
+            "2west": "westeurope",
+            "west-europe": "westeurope",
+            "west.europe": "westeurope",
+            "westerope": "westeurope",
+            "Mars Central": "westeurope",
+            "Sweden Centrl": "swedencentral",
+            "eastus4": "eastus",
+            # Another cloud of Azure's: the name in the server's certificate would be wrong.
+            "usgovvirginia": "westeurope",
+            "China North 3": "westeurope",
+        }.items()
     },
     # Choices and numbers.
     "unknown environment": (
