@@ -193,6 +193,8 @@ def _told(words: str, stood: Standing, figures: str) -> Observed:
 def standing(endpoint: Endpoint) -> Iterator[Standing]:
     """Whether both containers, and all processes of nginx, live through the block."""
     stood, limits = Standing(), endpoint.limits
+    unbound = [name for name in ("model", "sidecar") if not limits[name].processes]
+    assert not unbound, f"nothing bounds the memory of: {', '.join(unbound)}"
     kills = {name: group.kills for name, group in limits.items()}
     pids = [container(endpoint, "model"), *limits["sidecar"].processes]
     processes = [psutil.Process(pid) for pid in pids]

@@ -66,6 +66,13 @@ Pool.ready = ready
             id="bodies are taken whatever they cost",
         ),
         pytest.param(
+            "FAULT-06",
+            "model",
+            {"model.sh": instead(r"echo \$\$ .*\n", "")},
+            "nothing bounds the memory of: model",
+            id="a container runs outside its limits",
+        ),
+        pytest.param(
             "FAULT-04",
             "sidecar",
             {NGINX: instead(r"\$pid", "1")},
