@@ -75,7 +75,7 @@ down: ## Stop everything and remove the state; installed tools stay
 .PHONY: test test-unit test-engine test-sidecar test-clients test-model-image conformance check bench
 # Each file of tests on one of three processes: on two cores, since some wait for a minute.
 test: tools curl snippet-tools ## Every test
-	@$(PYTEST) --numprocesses 3 --dist loadfile $(ARGS)
+	@scripts/in_scope.sh $(PYTEST) --numprocesses 3 --dist loadfile $(ARGS)
 
 test-unit: venv ## The program under mocks; needs neither Pulumi nor nginx
 	@$(PYTEST) tests/unit tests/contract $(ARGS)
@@ -93,7 +93,7 @@ test-model-image: venv ## The model server's contract
 	@$(PYTEST) tests/model_image $(ARGS)
 
 conformance: tools snippet-tools ## Prove what is promised, against a fresh endpoint or ARGS='--endpoint URL --bundle DIR'
-	@$(PYTHON) -m conformance $(ARGS)
+	@scripts/in_scope.sh $(PYTHON) -m conformance $(ARGS)
 
 check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows
 	@scripts/setup.sh actionlint

@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from pulumi import automation
@@ -18,7 +19,8 @@ from rich.console import Console
 
 from conformance import remote, report
 from conformance.case import CASES, Case
-from conformance.local import deployed
+from conformance.control_groups import why_none
+from conformance.local import Deployment, deployed, deployed_within_limits
 from conformance.peers import Endpoint
 from conformance.remote import UnusableError
 from conformance.report import Row
@@ -75,17 +77,46 @@ def selected(only: str | None) -> list[Case]:
     return sorted(chosen, key=lambda case: (order[case.group], case.id))
 
 
-def _run_all(given: argparse.Namespace, cases: Iterable[Case]) -> list[Row]:
+def _run_all(given: argparse.Namespace, cases: Sequence[Case]) -> list[Row]:
     with ExitStack() as closing:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
         if given.endpoint:
-            endpoint = remote.endpoint(given.endpoint, given.bundle, folder)
-            return [_row(case, endpoint, can_run=not case.needs) for case in cases]
-        (folder / "peers").mkdir()
-        print("Deploying a stack on this machine ...")
-        deployment = closing.enter_context(deployed(folder / "cloud"))
-        endpoint = deployment.endpoint(folder / "peers")
-        return [_row(case, endpoint, can_run=True) for case in cases]
+            there = remote.endpoint(given.endpoint, given.bundle, folder)
+            return [_row(case, there, can_run=not case.needs) for case in cases]
+        _require_limits(given, cases)
+
+        @cache
+        def endpoint(*, limited: bool) -> Endpoint:
+            """Of a deployment that is made when the first case needs it."""
+            own = folder / ("limited" if limited else "plain")
+            (own / "peers").mkdir(parents=True)
+            within = " within its containers' limits" * limited
+            print(f"Deploying a stack on this machine{within} ...")
+            making = deployed_within_limits if limited else deployed
+            deployment: Deployment = closing.enter_context(making(own / "cloud"))
+            return deployment.endpoint(own / "peers")
+
+        return [
+            Row(case, None)
+            if given.without_limits and "limits" in case.needs
+            else _row(case, endpoint(limited="limits" in case.needs), can_run=True)
+            for case in cases
+        ]
+
+
+def _require_limits(given: argparse.Namespace, cases: Sequence[Case]) -> None:
+    """Make sure that what is promised within limits can be tried within them.
+
+    Raises:
+        UnusableError: if this machine has no control groups for this user.
+    """
+    within = [case.id for case in cases if "limits" in case.needs]
+    if within and not given.without_limits and (why := why_none()):
+        raise UnusableError(
+            f"the containers' limits on memory and CPU cannot be had ({why}); be root, or have "
+            f"`systemd-run --user` work, or leave {', '.join(within)} out: make conformance "
+            "ARGS=--without-limits"
+        )
 
 
 def _row(case: Case, endpoint: Endpoint, *, can_run: bool) -> Row:
@@ -120,6 +151,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--endpoint", metavar="URL", help="of an endpoint that is there already")
     parser.add_argument("--bundle", metavar="DIR", type=Path, help="of one of its clients")
     parser.add_argument("--only", metavar="IDS", help="groups and cases, as CERT,TLS-03")
+    parser.add_argument(
+        "--without-limits",
+        action="store_true",
+        help="leave out the cases that need control groups",
+    )
     parser.add_argument("--list", action="store_true", help="show the cases and run none")
     for kind, name in (("markdown", "report.md"), ("junit", "junit.xml")):
         parser.add_argument(

@@ -8,8 +8,10 @@ from typing import Literal
 
 from conformance.peers import Answer, Endpoint
 
-Need = Literal["authority", "logs", "stack"]
-"""What only a deployment on this machine has: the CA's key, the containers' logs, the engine."""
+Need = Literal["authority", "limits", "logs", "stack"]
+"""What only a deployment on this machine has: the CA's key, limits on its containers' memory and
+CPU (on some machines only), the containers' logs, the engine.
+"""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def worker_killed(endpoint: Endpoint) -> Observed:
     "nginx's worker is killed while 25 slow bodies of a client are under way, three times",
     "429 for that client, then 200; then again; then again",
     reaches=None,
-    needs=("stack", "logs"),
+    needs=("stack", "logs", "limits"),
 )
 def worker_killed_with_bodies(endpoint: Endpoint) -> Observed:
     """What counts requests under way must not outlive the worker that had them."""
@@ -144,7 +144,7 @@ def _until(is_so: Callable[[], bool], complaint: str) -> None:
         time.sleep(0.05)
 
 
-def _container(endpoint: Endpoint, name: str) -> int | None:
+def container(endpoint: Endpoint, name: str) -> int | None:
     """The first process of a container, which is what supervisord starts."""
     supervisor = psutil.Process(
         int((endpoint.group / "supervisord.pid").read_text(encoding="utf-8"))
@@ -159,11 +159,11 @@ def _container(endpoint: Endpoint, name: str) -> int | None:
 
 
 def _model(endpoint: Endpoint) -> int | None:
-    return _container(endpoint, "model")
+    return container(endpoint, "model")
 
 
 def nginx(endpoint: Endpoint) -> int | None:
-    return _container(endpoint, "sidecar")
+    return container(endpoint, "sidecar")
 
 
 def _worker(endpoint: Endpoint) -> int | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import random
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from conformance.control_groups import ControlGroup, control_groups
 from conformance.peers import Authority, Endpoint, Identity, write_private
 from localcloud.azure.cloud import Record
 from localcloud.home import PROJECT, Home
@@ -29,6 +34,7 @@ CLIENTS: list[dict[str, Any]] = [
         "maxConnections": 2,
     },
 ]
+GREEDY = ("bob", "dave", "erin")
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,8 @@ class Deployment:
     config: dict[str, Any]
     outputs: dict[str, Any]
     group: Record
+    limits: dict[str, ControlGroup] = field(default_factory=dict)
+    """Of its containers, by their names; empty where nothing bounds them."""
 
     @property
     def folder(self) -> Path:
@@ -95,16 +103,27 @@ class Deployment:
             model_log=self.folder / "logs/model.log",
             access_log=self.folder / "logs/sidecar.log",
             folder=folder,
+            greedy=tuple(client(name) for name in GREEDY if name in clients),
+            limits=self.limits,
         )
 
 
 def free_ports() -> dict[str, int]:
-    """Config values that keep deployments out of each other's way."""
-    with socket.socket() as a, socket.socket() as b, socket.socket() as c:
-        for held in (a, b, c):
-            held.bind(("127.0.0.1", 0))
-        numbers = [held.getsockname()[1] for held in (a, b, c)]
-    return dict(zip(("endpointPort", "modelPort", "healthPort"), numbers, strict=True))
+    """Config values that keep deployments out of each other's way.
+
+    The kernel would give other numbers, and then one of them to whoever connects before we listen.
+    """
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="utf-8").split()
+    least = int(outgoing[0])
+    found: dict[str, int] = {}
+    with ExitStack() as held:
+        for key in ("endpointPort", "modelPort", "healthPort"):
+            while key not in found:
+                one = held.enter_context(socket.socket())
+                with suppress(OSError):
+                    one.bind(("127.0.0.1", random.randrange(max(1024, least - 12_000), least)))  # noqa: S311
+                    found[key] = one.getsockname()[1]
+    return found
 
 
 def shared_home(folder: Path) -> Home:
@@ -120,9 +139,16 @@ def describe(local: LocalStack) -> Deployment:
 
 @contextmanager
 def deployed(
-    folder: Path, *, say: Callable[[str], None] = print, more: dict[str, Any] | None = None
+    folder: Path,
+    *,
+    say: Callable[[str], None] = print,
+    more: dict[str, Any] | None = None,
+    limited: bool = False,
 ) -> Iterator[Deployment]:
-    """The committed stack `local` with three clients and `more` config while the block lasts."""
+    """The committed stack `local` with three clients and `more` config while the block lasts.
+
+    Where `limited`, its containers have no more memory and CPU than they ask of Azure.
+    """
     home = shared_home(folder)
     # Whatever the stack file on this machine says of them just now.
     config = {
@@ -131,15 +157,50 @@ def deployed(
         "certificates": {"clockSkewMinutes": 0},
         **(more or {}),
     }
-    try:
-        with opened("local", home=home, config=config, say=say) as local:
-            local.up()
-            deployment = describe(local)
-        yield Deployment(home, config, deployment.outputs, deployment.group)
-    finally:
-        with opened("local", home=home, config=config, say=say) as local:
-            local.stack.destroy()
-            local.remove()
+    with ExitStack() as closing:
+        groups = closing.enter_context(control_groups())
+        limit = groups.limit if limited else None
+        try:
+            with opened("local", home=home, config=config, say=say, limit=limit) as local:
+                local.up()
+                deployment = describe(local)
+            yield replace(deployment, limits=groups.of)
+        finally:
+            with opened("local", home=home, config=config, say=say) as local:
+                local.stack.destroy()
+                local.remove()
+
+
+@contextmanager
+def deployed_within_limits(
+    folder: Path, say: Callable[[str], None] = print
+) -> Iterator[Deployment]:
+    """What the cases that need limits are tried on: the default sizes, and a model that crashes."""
+    more = {
+        "clients": [*CLIENTS, *({"name": name} for name in GREEDY[1:])],
+        "modelImage": {"context": str(_crashing_model())},
+    }
+    with deployed(folder, say=say, more=more, limited=True) as deployment:
+        yield deployment
+
+
+def _crashing_model() -> Path:
+    """A context, made once for the same content: an image is known by it."""
+    contexts = PROJECT / ".local" / "conformance"
+    contexts.mkdir(parents=True, exist_ok=True)
+    unwanted = shutil.ignore_patterns(".*", "__pycache__", "model")
+    with tempfile.TemporaryDirectory(dir=contexts, prefix=".unfinished-") as unfinished:
+        made = Path(unfinished) / "model"
+        shutil.copytree(PROJECT / "model_image", made, ignore=unwanted)
+        (made / "train.py").rename(made / "demo.py")
+        shutil.copy(PROJECT / "conformance/crashing/train.py", made)
+        digest = hashlib.sha256()
+        for file in sorted(path for path in made.rglob("*") if path.is_file()):
+            digest.update(f"{file.relative_to(made)}\0".encode() + file.read_bytes())
+        context = contexts / f"model-{digest.hexdigest()[:16]}"
+        with suppress(OSError):  # it is there
+            made.rename(context)
+    return context.relative_to(PROJECT)
 
 
 def _ports_of(group: Record) -> dict[str, int]:

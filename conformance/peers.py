@@ -14,7 +14,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from conformance.control_groups import ControlGroup
 
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 OUR_NAME = "(the endpoint's own)"
@@ -160,6 +162,10 @@ class Endpoint:
     """What is connected to; for an endpoint elsewhere its name, which is looked up."""
     files: Path | None = None
     """The sidecar's, if they are not those that were deployed."""
+    greedy: tuple[Identity, ...] = ()
+    """Clients who ask for all they may, where the deployment has them."""
+    limits: dict[str, ControlGroup] = field(default_factory=dict)
+    """What bounds the containers, by their names; empty where nothing does."""
 
     @property
     def sees_the_model(self) -> bool:

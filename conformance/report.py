@@ -12,12 +12,17 @@ from rich.text import Text
 
 from conformance.case import Case, Result
 
-_MISSING = {"authority": "the CA's key", "logs": "the containers' logs", "stack": "the engine"}
+_MISSING = {
+    "authority": "the CA's key",
+    "limits": "limits on the containers' memory and CPU",
+    "logs": "the containers' logs",
+    "stack": "the engine",
+}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One case in words; `result` is None where it is not part of this run."""
+    """One case in words; `result` is None where it was not run."""
 
     case: Case
     result: Result | None
@@ -26,7 +31,7 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         expected = " or ".join(self.case.expected)
         if self.result is None:
-            return (self.case.id, self.case.presented, "-", "-", expected, "not part of this run")
+            return (self.case.id, self.case.presented, "-", "-", expected, "not run")
         observed = self.result.observed
         reached = "not visible" if observed.reached_model is None else str(observed.reached_model)
         if self.case.reaches is None:
@@ -45,12 +50,12 @@ HEADINGS = ("id", "presented", "came back", "reached the model", "expected", "")
 
 
 def why_not(case: Case) -> str:
-    """What a case needs that a remote run does not have."""
+    """What a case needs, of which a run that leaves it out does not have all."""
     return "needs " + " and ".join(_MISSING[need] for need in sorted(case.needs))
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """How many were as expected, different, or not part of the run."""
+    """How many were as expected, different, or not run."""
     ran = [row.result for row in rows if row.result]
     different = [result.case.id for result in ran if result.differs]
     left_out = len(rows) - len(ran)
@@ -58,7 +63,7 @@ def summary(rows: Sequence[Row]) -> str:
     if different:
         words.append(f"different: {', '.join(different)}")
     if left_out:
-        words.append(f"{left_out} not part of a remote run")
+        words.append(f"{left_out} not run")
     return "; ".join(words)
 
 
@@ -69,7 +74,7 @@ def markdown(rows: Sequence[Row], title: str) -> str:
     lines += [_line(map(_escaped, row.cells)) for row in rows]
     left_out = [row.case for row in rows if row.result is None]
     if left_out:
-        lines += ["", "Not part of this run:", ""]
+        lines += ["", "Not run:", ""]
         lines += [f"- {case.id}: {why_not(case)}" for case in left_out]
     return "\n".join(lines) + "\n"
 

@@ -61,6 +61,8 @@ class Container:
     liveness: Probe | None = None
     readiness: Probe | None = None
     ports: list[int] = field(default_factory=list)
+    control_groups: list[Path] = field(default_factory=list)
+    """Files to which what joins a control group writes its process id."""
 
 
 class Group:
@@ -242,6 +244,7 @@ class Group:
         lines = [
             # The prober needs the project on its path; a container must not see it.
             "unset PYTHONPATH",
+            *(f"echo $$ >{shlex.quote(str(file))} || exit" for file in container.control_groups),
             *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
             f"exec {shlex.join(command)}",
         ]

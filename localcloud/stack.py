@@ -23,7 +23,7 @@ from pulumi import automation
 
 from localcloud import engine
 from localcloud.azure.cloud import Cloud, Damaged, Record
-from localcloud.azure.container_groups import ContainerGroups
+from localcloud.azure.container_groups import ContainerGroups, Limit
 from localcloud.azure.registry import RegistryServers
 from localcloud.files import write
 from localcloud.home import PROJECT, Home
@@ -139,6 +139,7 @@ def opened(
     records_only: bool = False,
     run: Callable[[], None] = program,
     say: Callable[[str], None] = print,
+    limit: Limit | None = None,
 ) -> Iterator[LocalStack]:
     """Open a stack for as long as the block lasts.
 
@@ -150,6 +151,7 @@ def opened(
         records_only: check and remember, but build nothing and start no containers.
         run: the program, the repository's unless said otherwise.
         say: takes a line of progress.
+        limit: bounds what a container may take; nothing does unless given.
 
     Raises:
         Refused: if there is no such stack file, or another run is under way.
@@ -160,7 +162,7 @@ def opened(
         values = _write_project(home, name, config or {})
         cloud = Cloud(home.cloud_file)
         _require_whole_state(home.state, name)
-        groups = ContainerGroups(cloud, home.groups, say, records_only=records_only)
+        groups = ContainerGroups(cloud, home.groups, say, records_only=records_only, limit=limit)
         registries = RegistryServers(cloud, home.registry_folder)
         closing.callback(registries.stop_all)
         registries.start_all()

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from conformance.local import Deployment, deployed, free_ports, shared_home
+from conformance.local import (
+    Deployment,
+    deployed,
+    deployed_within_limits,
+    free_ports,
+    shared_home,
+)
 from conformance.peers import Endpoint
 from localcloud.home import PROJECT
 
@@ -27,3 +33,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture(scope="session")
 def endpoint(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Endpoint:
     return deployment.endpoint(tmp_path_factory.mktemp("peers"))
+
+
+@pytest.fixture(scope="session")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """An endpoint whose containers have the memory and CPU they ask Azure for, and no more."""
+    with deployed_within_limits(tmp_path_factory.mktemp("limited")) as running:
+        yield running.endpoint(tmp_path_factory.mktemp("peers"))

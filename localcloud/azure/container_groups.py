@@ -17,6 +17,8 @@ from localcloud.plugins.base import Properties, Refused
 from localcloud.processes import Container, Group, Probe, require_free_port
 
 LOOPBACK = "127.0.0.1"
+Limit = Callable[[str, float, float], list[Path]]
+"""Takes a container's name, CPUs and memory in GB, and returns files of control groups to join."""
 
 
 class ContainerGroups:
@@ -29,10 +31,12 @@ class ContainerGroups:
         say: Callable[[str], None] = print,
         *,
         records_only: bool,
+        limit: Limit | None = None,
     ) -> None:
         self._cloud = cloud
         self._folder = folder
         self._say = say
+        self._limit = limit
         self.records_only = records_only
 
     def apply(self, record: Record, old: Record | None) -> Properties:
@@ -157,6 +161,8 @@ class ContainerGroups:
             variable["name"]: variable.get("value") or variable.get("secureValue") or ""
             for variable in spec.get("environmentVariables") or []
         }
+        asked = spec["resources"]["requests"]
+        limits = (spec["name"], float(asked["cpu"]), float(asked["memoryInGB"]))
         return Container(
             name=spec["name"],
             command=[_translate(word, places, root / "rootfs") for word in command],
@@ -169,6 +175,7 @@ class ContainerGroups:
             liveness=_probe(spec.get("livenessProbe"), places, root),
             readiness=_probe(spec.get("readinessProbe"), places, root),
             ports=[port["port"] for port in spec.get("ports") or []],
+            control_groups=self._limit(*limits) if self._limit else [],
         )
 
 

@@ -13,7 +13,10 @@ IN_ORDER: list[str] = [id_ for group in GROUPS for id_ in CASES if CASES[id_].gr
 
 
 @pytest.mark.parametrize("id_", IN_ORDER)
-def test_case(endpoint: Endpoint, id_: str) -> None:
+def test_case(request: pytest.FixtureRequest, id_: str) -> None:
+    limits = "limits" in CASES[id_].needs
+    endpoint: Endpoint = request.getfixturevalue("limited" if limits else "endpoint")
+
     result = run(CASES[id_], endpoint)
 
     assert result.observed.came_back in result.case.expected, result.case.presented
