@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -23,17 +23,18 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from components.nginx_sidecar import VERSION
-from settings import regions, sizes
+from settings import key_material, regions, sizes
 from settings import tags as tags_of_azure
 from settings.authority import SET_KEY
 from settings.certificates import Certificates
 from settings.clients import Client
 from settings.model_image import PREBUILT, check_build_args, check_folder
-from settings.refusals import Rule, Section, refusal, sentence
+from settings.refusals import Rule, Section, instead, refusal, sentences
+from settings.remedies import command
 from settings.server_names import ServerNames
 from settings.sizes import GroupResources
-from settings.values import PORT, Port, no_truth_value, repeated
-from stack_file import Environment, StackFileError, read, stacks
+from settings.values import PORT, Port, no_truth_value
+from stack_file import Environment, StackFileError, read, stacks, written
 
 ROOT = Path(__file__).resolve().parent.parent
 STACK_FILES = ROOT
@@ -68,7 +69,7 @@ class ModelImage(Section):
     ] = "model_image"
     build_args: Annotated[
         dict[str, str],
-        Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", None),
+        Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", {}),
     ] = {}
     ref: Annotated[
         str | None,
@@ -120,9 +121,9 @@ class StackSettings(Section):
         Rule("1 to 48 letters, digits, '_' or '-' (it is part of the URL)", "demo"),
     ]
     model_image: ModelImage = ModelImage()
-    model_port: Annotated[Port, Rule(PORT, "8501")] = 8501
-    endpoint_port: Annotated[Port, Rule(PORT, "443")] = 443
-    health_port: Annotated[Port, Rule(PORT, "8502")] = 8502
+    model_port: Annotated[Port, Rule(PORT, 8501)] = 8501
+    endpoint_port: Annotated[Port, Rule(PORT, 443)] = 443
+    health_port: Annotated[Port, Rule(PORT, 8502)] = 8502
     dns_label: Annotated[
         str,
         Field(pattern=r"^[a-z]([a-z0-9-]{0,54}[a-z0-9])?$"),
@@ -142,9 +143,9 @@ class StackSettings(Section):
     max_request_body_in_mb: Annotated[
         int,
         Field(alias="maxRequestBodyInMB", ge=1, le=64),
-        Rule("a whole number of MB from 1 to 64", "8"),
+        Rule("a whole number of MB from 1 to 64", 8),
     ] = 8
-    clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", "billing", at="[0].name")]
+    clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", [{"name": "billing"}])]
     certificates: Certificates = Certificates()
     registry_sku: Annotated[
         Literal["Basic", "Standard", "Premium"], Rule("one of Basic, Standard, Premium", "Basic")
@@ -153,11 +154,11 @@ class StackSettings(Section):
         int,
         BeforeValidator(no_truth_value),
         Field(ge=0, le=30),
-        Rule("a whole number of minutes from 0 to 30", "3"),
+        Rule("a whole number of minutes from 0 to 30", 3),
     ] = 3
     """How old the permission to pull images has to be before the group is made."""
     log_retention_days: Annotated[
-        int, Field(ge=30, le=730), Rule("a whole number of days from 30 to 730", "30")
+        int, Field(ge=30, le=730), Rule("a whole number of days from 30 to 730", 30)
     ] = 30
     tags: Annotated[
         dict[
@@ -169,7 +170,7 @@ class StackSettings(Section):
         Rule(
             "at most 40 tags; names of up to 512 characters without <>%&\\?/, texts of up to 256 "
             "(numbers in quotes)",
-            None,
+            {},
         ),
     ] = {}
 
@@ -189,14 +190,53 @@ class StackSettings(Section):
             for key, value in config.items()
             if key.startswith(f"{project}:") or key == "azure-native:location"
         }
+        refused = []
         try:
             settings = cls.model_validate(given)
-            if settings.certificates.authority:
-                _require_secret(f"{project}:certificates", readable)
         except ValidationError as error:
-            sentences = dict.fromkeys(sentence(cls, e) for e in error.errors())
-            raise SettingsError(*sentences) from None
+            refused = sentences(cls, error.errors(), given)
+        for key, told in cls._keys_in_the_open(config, readable):
+            if not any(other.startswith(f"{key}: ") for other in refused):
+                refused.append(told)
+        if refused:
+            raise SettingsError(*refused)
         return settings
+
+    @classmethod
+    def _keys_in_the_open(
+        cls, config: Mapping[str, str], readable: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str]]:
+        """Refuse what everybody who can read the file, or what is deployed, could use.
+
+        The engine only tells that there is a secret somewhere in a value, and that may be
+        another.
+        """
+        own = f"{pulumi.get_project()}:"
+        for name, value in config.items():
+            is_secret = pulumi.runtime.config.is_config_secret(name)
+            key = name.removeprefix(own)
+            seen = [readable.get(name)] if is_secret else [_parse(value)]
+            if is_secret and "'secure':" not in str(seen):
+                seen.append({"secure": ""})
+            places = [place for each in seen for place in key_material.found(each, (key,))]
+            for place, is_encrypted in places:
+                path = written(*place)
+                told = "a secret" if is_encrypted else "a key or password in plain text"
+                allowed = "a secret, encrypted in the file"
+                typed = f"Type: {command('set', path)}".replace("set", "set --secret")
+                if place == key_material.PRIVATE_KEY:
+                    told, typed = "a value in plain text", f"Type: {SET_KEY}"
+                elif ":" not in key:
+                    allowed = (
+                        "what everybody may read who may read the resources and the image (make "
+                        "another in its place: this one is no secret any more)"
+                    )
+                    typed = (
+                        f"Type: {command('rm', path)}"
+                        if place[0] in ("tags", "modelImage")
+                        else instead(cls, place)
+                    )
+                yield path, f"{path}: {told} is not allowed; it takes {allowed}. {typed}"
 
     @property
     def all_tags(self) -> dict[str, str]:
@@ -238,7 +278,7 @@ class StackSettings(Section):
             taken[port] = key
 
     def _names_are_unique(self) -> Iterator[PydanticCustomError]:
-        yield from _no_duplicates("clients", [c.name for c in self.clients])
+        yield from _no_duplicates("clients", self.clients)
         yield from _no_duplicates("serverNames", self.server_names)
 
     def _a_certificate_can_name_it(self) -> Iterator[PydanticCustomError]:
@@ -304,7 +344,7 @@ class StackSettings(Section):
                         f"clients[{index}].{key}",
                         list(readers),
                         "nothing when tls is none (clients have no certificates then)",
-                        f"pulumi config rm --path 'clients[{index}].{key}'",
+                        "pulumi config set tls mtls",
                     )
 
     def _model_can_be_built(self) -> Iterator[PydanticCustomError]:
@@ -378,25 +418,20 @@ def _require_readers(config: Iterable[str], keys: list[str]) -> None:
         raise SettingsError(*sentences)
 
 
-def _require_secret(key: str, readable: dict[str, Any]) -> None:
-    """A key that lies in the stack file in plain text is everybody's who can read the file.
-
-    The engine only tells that there is a secret somewhere below `certificates`, and that may be
-    another value.
-    """
-    is_readable = "PRIVATE KEY-----" in str(readable)
-    if is_readable or not pulumi.runtime.config.is_config_secret(key):
-        raise SettingsError(
-            "certificates.authority.privateKeyPem: a value in plain text is not allowed; it takes "
-            f"a secret, encrypted in the file. Type: {SET_KEY}"
-        )
-
-
-def _no_duplicates(key: str, names: Sequence[str]) -> Iterator[PydanticCustomError]:
+def _no_duplicates(key: str, items: Iterable[str | Client]) -> Iterator[PydanticCustomError]:
     """One at a time: taking it out renumbers those behind it."""
-    if (index := repeated(names)) is not None:
-        path = f"{key}[{index}]"
-        yield refusal(path, names[index], "each name once", f"pulumi config rm --path '{path}'")
+    seen: dict[str, str | Client] = {}
+    for index, item in enumerate(items):
+        name = item if isinstance(item, str) else item.name
+        if name in seen:
+            path = f"{key}[{index}]"
+            typed = f"pulumi config rm --path '{path}'"
+            if item != seen[name]:  # somebody else, or what both say belongs together
+                other = f"{name[:62]}-2"
+                typed = f"pulumi config set --path '{path}.name' {other}"
+            yield refusal(path, name, "each name once", typed)
+            return
+        seen[name] = item
 
 
 def _parse(value: str) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
-from settings.refusals import Rule, Section, refusal
+from settings.refusals import HERE, Rule, Section, refusal
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -50,7 +50,11 @@ def _key_alone(value: SecretStr) -> SecretStr:
 
 
 _CA_PEM = "a CA certificate as PEM text"
-CaPem = Annotated[str, AfterValidator(_is_pem), Rule(_CA_PEM, None)]
+CaPem = Annotated[
+    str,
+    AfterValidator(_is_pem),
+    Rule(_CA_PEM, typed=f"pulumi config set --path '{HERE}' -- \"$(cat ca.crt)\""),
+]
 
 
 class Anchor:

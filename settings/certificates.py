@@ -19,7 +19,7 @@ GateDays = Annotated[
     int,
     BeforeValidator(no_truth_value),
     Field(ge=0, le=3650),
-    Rule("a whole number of days from 0 to 3650", "30"),
+    Rule("a whole number of days from 0 to 3650", 30),
 ]
 
 
@@ -45,7 +45,7 @@ class RenewBeforeDays(Section):
 class OwnAuthorities(Section):
     """The stack's own CAs, counted like everybody's keys."""
 
-    trusted: Annotated[tuple[Generation, ...] | None, Rule(GENERATIONS, "1", at="[0]")] = None
+    trusted: Annotated[tuple[Generation, ...] | None, Rule(GENERATIONS, [1])] = None
     """All that clients and the endpoint trust; the first generation unless given."""
     issuing: Generation | None = None
     """The one that signs; can be left out where only one is trusted."""
@@ -72,7 +72,7 @@ class Certificates(Section):
     authority: Authority | None = None
     """A CA of the user's that signs instead of one of the stack's own."""
     also_trust: Annotated[
-        tuple[CaPem, ...], Rule("a list of CA certificates as PEM texts", None)
+        tuple[CaPem, ...], Rule("a list of CA certificates as PEM texts", ["ca.crt"])
     ] = ()
     """CAs that sign nothing here: the next one of the user's, or the last."""
     expiry: ExpiryGate = ExpiryGate()
@@ -80,7 +80,7 @@ class Certificates(Section):
         int,
         BeforeValidator(no_truth_value),
         Field(ge=0, le=60),
-        Rule("a whole number of minutes from 0 to 60", "5"),
+        Rule("a whole number of minutes from 0 to 60", 5),
     ] = 5
     """How far behind clocks may be: a client's when the server's certificate is replaced, the
     endpoint's when a client's is handed out."""
@@ -253,9 +253,8 @@ class Certificates(Section):
             try:
                 Anchor(pem).check(datetime.now(UTC))
             except UnfitError as unfit:
-                raise refusal(
-                    key, "a certificate", str(unfit), f"pulumi config rm --path '{key}'"
-                ) from None
+                typed = f"pulumi config set --path '{key}' -- \"$(cat ca.crt)\""
+                raise refusal(key, "a certificate", str(unfit), typed) from None
         labels = [anchor.label for anchor in self.anchors]
         for index, label in enumerate(labels):
             if label in labels[:index]:

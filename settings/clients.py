@@ -21,11 +21,22 @@ ObjectId = Annotated[
     Field(pattern=r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"),
     # As Azure answers it: another spelling would be a change at every refresh.
     AfterValidator(str.lower),
-    Rule("an object id of Microsoft Entra (a GUID; an application's own id is another)", None),
 ]
 
 
-def _count(most: int, what: str, example: str) -> Rule:
+def _looked_up(kind: str, option: str) -> Rule:
+    asked = f"$(az ad {kind} show --{option} --query id --output tsv)"
+    return Rule(
+        "an object id of Microsoft Entra (a GUID; an application's own id is another)",
+        typed=f"pulumi config set --path '{HERE}' \"{asked}\"",
+    )
+
+
+_Application = Annotated[ObjectId, _looked_up("sp", "id '<application id>'")]
+_Group = Annotated[ObjectId, _looked_up("group", "group '<name>'")]
+
+
+def _count(most: int, what: str, example: int) -> Rule:
     return Rule(f"a whole number of {what} from 1 to {most}", example)
 
 
@@ -33,19 +44,19 @@ _Rate = Annotated[
     int,
     BeforeValidator(no_truth_value),
     Field(ge=1, le=10_000),
-    _count(10_000, "requests", "10"),
+    _count(10_000, "requests", 10),
 ]
 _Burst = Annotated[
     int,
     BeforeValidator(no_truth_value),
     Field(ge=1, le=100_000),
-    _count(100_000, "requests", "20"),
+    _count(100_000, "requests", 20),
 ]
 _Connections = Annotated[
     int,
     BeforeValidator(no_truth_value),
     Field(ge=1, le=10_000),
-    _count(10_000, "connections", "4"),
+    _count(10_000, "connections", 4),
 ]
 
 
@@ -53,11 +64,11 @@ class Client(Section):
     """Someone who may call the endpoint."""
 
     name: ClientName
-    generations: Annotated[tuple[Generation, ...], Rule(GENERATIONS, "1", at="[0]")] = (1,)
+    generations: Annotated[tuple[Generation, ...], Rule(GENERATIONS, [1])] = (1,)
     """Each has a key and a certificate of its own; all are let in."""
     paths: Annotated[
         tuple[str, ...] | None,
-        Rule(PATHS, PATH, at="[0]"),
+        Rule(PATHS, [PATH]),
     ] = None
     """Where this client may go; everywhere unless given."""
     requests_per_second: _Rate | None = None
@@ -65,9 +76,9 @@ class Client(Section):
     """How many may come at once before the rate counts; as many as in a second unless given."""
     max_connections: _Connections | None = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
-    readers: Annotated[tuple[ObjectId, ...], Rule(READERS, None)] = ()
+    readers: Annotated[tuple[_Application, ...], Rule(READERS, ["<object id>"])] = ()
     """Applications that may fetch this client's bundle from the key vault."""
-    reader_groups: Annotated[tuple[ObjectId, ...], Rule(GROUPS, None)] = ()
+    reader_groups: Annotated[tuple[_Group, ...], Rule(GROUPS, ["<object id>"])] = ()
     """Likewise: Azure has to be told which of the two somebody is."""
 
     @property

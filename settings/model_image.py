@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import shlex
 from pathlib import Path
 
 from settings.refusals import refusal
+from stack_file import written
 
 PREDEFINED = re.compile(
     "(HTTPS?|FTP|NO|ALL)_PROXY|(https?|ftp|no|all)_proxy|BUILDKIT_.*|SOURCE_DATE_EPOCH"
@@ -99,11 +101,15 @@ def check_build_args(dockerfile: str, build_args: dict[str, str]) -> None:
         if name not in declared and not PREDEFINED.fullmatch(name):
             known = ", ".join(sorted(declared)) or "none"
             key = f"modelImage.buildArgs[{json.dumps(name, ensure_ascii=False)}]"
+            free = {other.casefold(): other for other in declared - build_args.keys()}
+            near = difflib.get_close_matches(name.casefold(), free, n=1)
             raise refusal(
                 key,
                 value,
                 f"arguments that the Dockerfile declares with ARG ({known})",
-                f"pulumi config rm --path {shlex.quote(key)}",
+                f"Rename: {key} to {written('modelImage', 'buildArgs', free[near[0]])}"
+                if near
+                else f"pulumi config rm --path {shlex.quote(key)}",
             )
 
 

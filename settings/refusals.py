@@ -1,6 +1,6 @@
 """How a value in a stack file is refused: the key, what was given, what is allowed, what to type.
 
-The sections say what is allowed; this module only finds the words.
+The sections say what is allowed; this module only finds the words. What to type is in remedies.py.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, get_args
@@ -18,18 +17,21 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from settings.key_material import HIDDEN, hidden, holds_key
+from settings.remedies import command, nearest, setting
+from stack_file import written
+
 
 @dataclass(frozen=True)
 class Rule:
     """What a key takes, in words for its reader, and a value that would be taken."""
 
     allowed: str
-    example: str | None
-    """None where the best advice is to leave the key out."""
-    at: str = ""
-    """Where in the value the example goes, such as `[0].name`: Pulumi sets no whole lists."""
+    example: Any = None
+    """Is typed where nothing like the given value is allowed; of those the one that protects most.
+    """
     typed: str | None = None
-    """The whole command, where setting an example or leaving the key out does not help."""
+    """The whole command, where only the user has the value."""
 
 
 class Section(BaseModel):
@@ -44,19 +46,17 @@ class Section(BaseModel):
     )
 
 
-_PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL
-)
 HERE = "<here>"
 """Stands in a refusal for the path of the section that raises it, which does not know it."""
 
 
 def refusal(key: str, value: object, allowed: str, command: str) -> PydanticCustomError:
     """A refusal that concerns more than one value, in the same words as all others."""
+    typed = command if command.startswith("Rename: ") else f"Type: {command}"
     return PydanticCustomError(
         "refusal",
         "{sentence}",
-        {"sentence": f"{key}: {_show(value)} is not allowed; it takes {allowed}. Type: {command}"},
+        {"sentence": f"{key}: {_show(value)} is not allowed; it takes {allowed}. {typed}"},
     )
 
 
@@ -69,60 +69,97 @@ def _without_secrets(value: object) -> object:
     """A private key must not be shown, wherever in the stack file it was put."""
     if isinstance(value, dict):
         return {
-            key: "[secret]" if "rivate" in str(key) else _without_secrets(item)
+            key: HIDDEN if "rivate" in str(key) else _without_secrets(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [_without_secrets(item) for item in value]
-    return "[secret]" if isinstance(value, str) and "PRIVATE KEY" in value else value
+    return HIDDEN if isinstance(value, str) and holds_key(value) else value
 
 
-def sentence(model: type[Section], error: ErrorDetails) -> str:
-    """One refusal of pydantic's as one sentence: key, value, what is allowed, what to type."""
-    # Once more for what is no value: names of keys, folders, subjects.
-    return _PRIVATE_KEY.sub("[secret]", _sentence(model, error))
-
-
-def _sentence(model: type[Section], error: ErrorDetails) -> str:
-    if error["type"] == "refusal":
-        return error["msg"].replace(HERE, _path(error["loc"]) if error["loc"] else "")
-    path = _path(error["loc"])
-    if error["type"] == "extra_forbidden":
-        known = _keys_beside(model, error["loc"])
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        meant = f"did you mean {close[0]}? " if close else ""
-        return (
-            f"{path}: there is no such key; {meant}allowed are {', '.join(known)}. "
-            f"Type: {_command('rm', path)}"
+def sentences(
+    model: type[Section], errors: Iterable[ErrorDetails], given: Mapping[str, Any]
+) -> list[str]:
+    """Each refusal of pydantic's as one sentence: key, value, what is allowed, what to type."""
+    errors = list(errors)
+    unknown = [e["loc"] for e in errors if e["type"] == "extra_forbidden"]
+    renamed = [m for loc in unknown if (m := _meant(model, loc)) and _is_free(m, given)]
+    # Once more without keys for what is no value: names of keys, folders, subjects.
+    return list(
+        dict.fromkeys(
+            hidden(_sentence(model, error, given))
+            for error in errors
+            if error["loc"] not in renamed
         )
-    rule = _rule(model, error["loc"])
-    given = (
+    )
+
+
+def instead(model: type[Section], place: tuple[int | str, ...]) -> str:
+    """What to type where nothing of a value can be kept."""
+    rule = _rule(model, place)
+    return rule.typed or setting(written(*place), rule.example, in_the_way=True)
+
+
+def _sentence(model: type[Section], error: ErrorDetails, given: Mapping[str, Any]) -> str:
+    loc, value = error["loc"], error["input"]
+    if error["type"] == "refusal":
+        return error["msg"].replace(HERE, _path(loc) if loc else "")
+    path = _path(loc)
+    if error["type"] == "extra_forbidden":
+        meant = _meant(model, loc)
+        hint = f"did you mean {meant[-1]}? " if meant else ""
+        typed = (
+            f"Rename: {path} to {_path(meant)}"
+            if meant and _is_free(meant, given)
+            else f"Type: {command('rm', path)}"
+        )
+        known = ", ".join(_keys_beside(model, loc))
+        return f"{path}: there is no such key; {hint}allowed are {known}. {typed}"
+    rule = _rule(model, loc)
+    if loc[-1] == "[key]":
+        renamed = re.sub(r"[<>%&\\?/]", "-", str(value))[:512]
+        typed = f"Rename: {path} to {written(*loc[:-2], renamed)}"
+        return f"{path}: {_show(value)} is not allowed; it takes {rule.allowed}. {typed}"
+    is_secret = "rivate" in path
+    missing = error["type"] == "missing" or value is None or value == ""
+    shown = (
         "the value is missing"
-        if error["type"] == "missing"
-        else f"{_show('[secret]' if 'rivate' in path else error['input'])} is not allowed"
+        if missing
+        else f"{_show(HIDDEN if is_secret else value)} is not allowed"
     )
-    # Pulumi replaces text by a list at the top only; further down it expects to find one.
-    in_the_way = rule.at and len(error["loc"]) > 1 and not isinstance(error["input"], list)
-    command = rule.typed or (
-        _command("rm", path)
-        if rule.example is None or in_the_way
-        else _command("set", path + rule.at, rule.example)
-    )
-    return f"{path}: {given}; it takes {rule.allowed}. Type: {command}"
+    good: Any = None
+    if not (is_secret or missing or _without_secrets(value) != value):
+        good = nearest(model, error, given, rule.example)
+    if error["type"] == "too_long" and isinstance(value, dict):
+        typed = f"Type: {command('rm', written(*loc, list(value)[-1]))}"
+    elif good is None and rule.typed:
+        typed = f"Type: {rule.typed.replace(HERE, path)}"
+    else:
+        example = "" if rule.example is None else rule.example
+        good = example if good is None else good
+        in_the_way = not (error["type"] == "missing" or value is None) and (
+            isinstance(value, dict | list) or len(loc) > 1
+        )
+        typed = setting(path, good, in_the_way=in_the_way)
+    return f"{path}: {shown}; it takes {rule.allowed}. {typed}"
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    """As Pulumi writes paths: `clients[0].name`, `tags["cost.centre"]`."""
-    first, *others = (step for step in loc if step != "[key]")
-    return str(first) + "".join(
-        f".{step}" if re.fullmatch(r"[A-Za-z_][\w-]*", str(step)) else f"[{json.dumps(step)}]"
-        for step in others
-    )
+    return written(*(step for step in loc if step != "[key]"))
 
 
-def _command(verb: str, path: str, *value: str) -> str:
-    nested = ["--path"] if re.search(r"[.\[]", path) else []
-    return shlex.join(["pulumi", "config", verb, *nested, path, *value])
+def _meant(model: type[Section], loc: tuple[int | str, ...]) -> tuple[int | str, ...] | None:
+    """The key that an unknown one is a misspelling of."""
+    known = {key.casefold(): key for key in _keys_beside(model, loc)}
+    spelt = str(loc[-1]).replace("_", "").casefold()
+    near = difflib.get_close_matches(spelt, known, n=1)
+    return (*loc[:-1], known[near[0]]) if near else None
+
+
+def _is_free(loc: tuple[int | str, ...], given: Any) -> bool:
+    for step in loc[:-1]:
+        given = given[step]
+    return given.get(loc[-1]) in (None, "")
 
 
 def _field(model: type[Section], key: str) -> Any:
@@ -147,13 +184,13 @@ def _keys_beside(model: type[Section], loc: tuple[int | str, ...]) -> list[str]:
 def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
     """The rule of the innermost value that has one."""
     annotation: Any = model
-    rule = _keys_of(model)
+    rule = Rule("")
     for step in loc:
         section = _section(annotation)
         if isinstance(step, int):
-            rule = _rule_of_items(annotation) or Rule(rule.allowed, rule.example)
+            rule = _rule_of_items(annotation) or _rule_within(rule)
         elif section is None:
-            rule = Rule(rule.allowed, rule.example)
+            rule = _rule_within(rule)
         elif field := _field(section, step):
             annotation = _given(field.annotation)
             rule = (
@@ -180,6 +217,18 @@ def _rule_of_items(annotation: Any) -> Rule | None:
     return next(filter(None, rules), None) or (_keys_of(section) if section else None)
 
 
+def _rule_within(rule: Rule) -> Rule:
+    """That of a list or map, for one of its items."""
+    items = rule.example or [None]
+    return Rule(rule.allowed, items[0] if isinstance(items, list) else "")
+
+
 def _keys_of(section: type[Section] | None) -> Rule:
-    keys = [str(f.alias) for f in section.model_fields.values()] if section else []
-    return Rule(f"an object with {', '.join(keys)}", None)
+    fields = section.model_fields.values() if section else ()
+    example = {
+        str(f.alias): rule.example
+        for f in fields
+        if section and f.is_required()
+        if (rule := _rule(section, (str(f.alias),))).example is not None
+    }
+    return Rule(f"an object with {', '.join(str(f.alias) for f in fields)}", example)

@@ -95,6 +95,8 @@ def programmatic(name: str) -> str:
 
 def checked(location: str) -> str:
     """The location, if Azure has a region of that name."""
+    if not location:
+        raise ValueError  # is missing, as other keys are
     known = [programmatic(region) for region in REGIONS]
     name = programmatic(location)
     if name in known:

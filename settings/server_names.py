@@ -82,5 +82,5 @@ DnsName = Annotated[
 ServerNames = Annotated[
     tuple[DnsName, ...],
     AfterValidator(_few),
-    Rule("a list of DNS names", "model.example.com", at="[0]"),
+    Rule("a list of DNS names", ["model.example.com"]),
 ]

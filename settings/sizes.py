@@ -38,13 +38,13 @@ class ContainerResources(Section):
         float,
         BeforeValidator(no_truth_value),
         Field(ge=LEAST_CPU, le=31),
-        Rule(f"a number of CPUs from {LEAST_CPU}, at most 31 for the group", "1"),
+        Rule(f"a number of CPUs from {LEAST_CPU}, at most 31 for the group", 1),
     ]
     memory_in_gb: Annotated[
         float,
         BeforeValidator(no_truth_value),
         Field(ge=0.1, le=240, alias="memoryInGB"),
-        Rule("memory in GB from 0.1, at most 240 for the group", "1.5"),
+        Rule("memory in GB from 0.1, at most 240 for the group", 1.5),
     ]
 
 

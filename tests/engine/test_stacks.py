@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import shutil
 import socket
 import sys
 from collections.abc import Callable
@@ -14,15 +13,17 @@ from typing import Any
 
 import pulumi
 import pytest
+import yaml
 from pulumi import automation
 
 from localcloud import stack as stacks
 from localcloud.__main__ import main
 from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
-from localcloud.stack import opened, plain, program
+from localcloud.stack import LocalStack, opened, plain, program
 from tests.conftest import free_ports, shared_home
-from tests.engine.engine import changing, failing_up, preview, recorded, up
+from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
+from tests.unit.cas import make_ca
 
 GROUP = "azure-native:containerinstance:ContainerGroup"
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"
@@ -194,44 +195,125 @@ def test_bad_input_is_one_sentence_and_nothing_is_created(tmp_path: Path) -> Non
     assert "PrivateKey" not in exported
 
 
-@pytest.mark.parametrize("missing", ["modelName", "dnsLabel", "clients"])
-def test_a_missing_key_is_named_before_the_program_starts(tmp_path: Path, missing: str) -> None:
-    def never() -> None:
-        raise AssertionError("the program was started")
+WRONG_KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "a key that is missing": (
+        {"modelName": None},
+        "modelName: the value is missing; it takes 1 to 48 letters, digits, '_' or '-' (it is part "
+        "of the URL). Type: pulumi config set --stack dev modelName demo",
+    ),
+    "no clients": (
+        {"clients": None},
+        "clients: the value is missing; it takes a list of {name: ...}. "
+        "Type: pulumi config set --stack dev --path 'clients[0].name' billing",
+    ),
+    "a number that is a word": (
+        {"modelPort": "many"},
+        'modelPort: "many" is not allowed; it takes a TCP port from 1 to 65535 that no other key '
+        "uses. Type: pulumi config set --stack dev modelPort 8501",
+    ),
+    "a number that is a map": (
+        {"logRetentionDays": {"days": 30}},
+        'logRetentionDays: {"days": 30} is not allowed; it takes a whole number of days from 30 to '
+        "730. Type: pulumi config set --stack dev logRetentionDays 30",
+    ),
+    "a text that is a list": (
+        {"environment": ["Prod"]},
+        'environment: ["Prod"] is not allowed; it takes one of dev, test, prod. '
+        "Type: pulumi config set --stack dev environment prod",
+    ),
+    "a list that is a text": (
+        {"clients": "alice"},
+        'clients: "alice" is not allowed; it takes a list of {name: ...}. '
+        "Type: pulumi config set --stack dev --path 'clients[0].name' alice",
+    ),
+    "a list of texts": (
+        {"clients": ["alice"]},
+        'Write in Pulumi.dev.yaml: clients[0]: {"name": "alice"}',
+    ),
+    "a map that is a text": (
+        {"resources": "big"},
+        'resources: "big" is not allowed; it takes an object with model, sidecar. '
+        "Write in Pulumi.dev.yaml: resources: {}",
+    ),
+    "nothing below the top": (
+        {"resources": {"model": None}},
+        "resources.model: the value is missing; it takes an object with cpu, memoryInGB. "
+        'Write in Pulumi.dev.yaml: resources.model: {"cpu": 1, "memoryInGB": 1.5}',
+    ),
+    "a region that is a list": (
+        {"azure-native:location": ["westeurope"]},
+        'azure-native:location: ["westeurope"] is not allowed; it takes an Azure region. '
+        "Type: pulumi config set --stack dev azure-native:location westeurope",
+    ),
+}
 
-    with (
-        recorded(tmp_path, config={missing: None}, run=never) as local,
-        pytest.raises(automation.CommandError) as refused,
-    ):
-        local.stack.preview()
 
-    assert f"missing configuration value '{missing}'" in str(refused.value)
+@pytest.mark.parametrize("case", WRONG_KINDS)
+def test_a_value_of_another_kind_is_refused_in_our_words(tmp_path: Path, case: str) -> None:
+    """The engine's own, "must be of type 'integer'", do not say what to type."""
+    given, sentence = WRONG_KINDS[case]
+
+    with recorded(tmp_path, config=given) as local:
+        errors = failing_preview(local)
+
+    assert sentence in errors
+    assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize(
-    ("edit", "said"),
-    [
-        (("name: alice", "alice"), "configuration key 'clients' must be of type 'array<object>'"),
-        (("mtls-model-endpoint:modelName: demo", ""), "missing configuration value 'modelName'"),
-    ],
-)
+@pytest.mark.parametrize("key", ["environment", "tls", "modelName", "clients", "endpointPort"])
+def test_null_is_refused_in_our_words_and_is_no_default(tmp_path: Path, key: str) -> None:
+    """`environment:` with nothing behind it is not dev."""
+
+    def emptied(local: LocalStack) -> None:
+        file = local.home.work_folder("dev") / "Pulumi.dev.yaml"
+        values = yaml.safe_load(file.read_text())
+        values["config"][f"mtls-model-endpoint:{key}"] = None
+        file.write_text(yaml.safe_dump(values))
+
+    with recorded(tmp_path) as local:
+        emptied(local)
+        errors = failing_preview(local)
+
+    assert f"{key}: the value is missing; it takes " in errors
+    assert "Type: pulumi config set --stack dev" in errors
+
+
 def test_what_keeps_the_engine_from_starting_is_printed(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    edit: tuple[str, str],
-    said: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
-    text = (PROJECT / "Pulumi.local.yaml").read_text().replace(*edit)
-    (tmp_path / "Pulumi.local.yaml").write_text(text)
+    project = (PROJECT / "Pulumi.yaml").read_text()
+    undefined = project.replace('default: ""\n    description: Required. The', "description: The")
+    (tmp_path / "Pulumi.yaml").write_text(undefined)
+    text = (PROJECT / "Pulumi.local.yaml").read_text()
+    (tmp_path / "Pulumi.local.yaml").write_text(
+        text.replace("mtls-model-endpoint:modelName: demo", "")
+    )
     monkeypatch.setattr(stacks, "PROJECT", tmp_path)
     monkeypatch.setattr(stacks, "Home", lambda: shared_home(tmp_path / "home"))
     monkeypatch.setattr(sys, "argv", ["localcloud", "preview"])
 
     assert main() == 1
 
-    assert said in capsys.readouterr().err
+    assert "missing configuration value 'modelName'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_secret", [False, True])
+def test_a_key_as_a_tag_is_refused_before_anything_is_made_and_not_shown(
+    tmp_path: Path, is_secret: bool
+) -> None:
+    key = make_ca().key_pem
+    given: dict[str, Any] = {"config": {"tags": {"key": key}}}
+    if is_secret:
+        given = {"secrets": {"tags.key": key}}
+
+    with recorded(tmp_path, **given) as local:
+        errors = failing_up(local)
+        exported = json.dumps(local.stack.export_stack().deployment)
+
+    told = "tags: a secret" if is_secret else "tags.key: a key or password in plain text"
+    assert f"{told} is not allowed; it takes what everybody may read" in errors
+    assert key.splitlines()[1] not in errors + exported
+    assert "ResourceGroup" not in exported
 
 
 def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(

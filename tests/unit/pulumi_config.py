@@ -10,8 +10,25 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from tests.unit.program import schema
+import yaml
+
 from tests.unit.refused.group import ZEROS
+
+REMEDY = re.compile(r"(?:Type|Write|Rename): .*")
+
+
+def follow(sentence: str, values: dict[str, Any], files: Mapping[str, str] | None = None) -> None:
+    """Do what a refusal says at its end."""
+    verb, _, rest = REMEDY.findall(sentence)[-1].partition(": ")
+    if verb == "Type":
+        type_in(rest, values, files)
+    elif verb == "Write":
+        path, _, value = rest.partition(": ")
+        *holder, last = _steps(path)
+        _put(_at(values, holder), last, yaml.safe_load(value))
+    else:
+        old, new = (_steps(path) for path in rest.split(" to "))
+        _put(_at(values, new[:-1]), new[-1], _at(values, old[:-1]).pop(old[-1]))
 
 
 def type_in(command: str, values: dict[str, Any], files: Mapping[str, str] | None = None) -> None:
@@ -20,13 +37,15 @@ def type_in(command: str, values: dict[str, Any], files: Mapping[str, str] | Non
         command.replace("<64 hex digits>", ZEROS)  # the one thing that nobody else can know
     )
     assert (program, config) == ("pulumi", "config")
-    options = {"--secret", "--path"}.intersection(rest)
+    options = {"--secret", "--path", "--type"}.intersection(rest)
+    if "--type" in options:
+        rest.remove("string")
     nested = "--path" in options
     key, *value = (word for word in rest if word not in {*options, "--"})
     if "--secret" in options:
         assert verb == "set"
     # Without it a text that begins with a hyphen would be an option.
-    assert not any(word.startswith("$(") for word in value) or "--" in rest
+    assert not any(word.startswith("$(cat ") for word in value) or "--" in rest
     if "<" in value:
         _, name = value
         value = [f"$(cat {name})"]
@@ -38,7 +57,7 @@ def type_in(command: str, values: dict[str, Any], files: Mapping[str, str] | Non
     else:
         assert verb == "set"
         (text,) = value
-        _set(values, steps, _typed(text) if nested else text)
+        _set(values, steps, _typed(text) if nested and "--type" not in options else text)
 
 
 def _steps(path: str) -> list[str | int]:
@@ -62,7 +81,8 @@ def _set(values: dict[str, Any], steps: list[str | int], value: object) -> None:
             return
         empty: Any = [] if isinstance(following, int) else {}
         present = step < len(holder) if isinstance(step, int) else step in holder
-        if not present or (depth == 0 and not isinstance(holder[step], type(empty))):
+        # Null counts as nothing, text at the top, too.
+        if not present or holder[step] is None or (depth == 0 and _is_scalar(holder[step])):
             _put(holder, step, empty)
         holder = holder[step]
         assert isinstance(holder, type(empty)), "expected a map or a list"
@@ -76,30 +96,22 @@ def _put(holder: Any, step: str | int, value: object) -> None:
 
 
 def _remove(values: dict[str, Any], steps: list[str | int]) -> None:
-    holder: Any = values
-    for step in steps[:-1]:
-        holder = holder[step]
-    del holder[steps[-1]]
+    del _at(values, steps[:-1])[steps[-1]]
 
 
-def not_as_declared(values: dict[str, Any]) -> list[str]:
-    """Keys that the engine would refuse by `Pulumi.yaml`, before the program starts."""
-    fits = {
-        "string": lambda value: not isinstance(value, dict | list),
-        "integer": lambda value: re.fullmatch(r"-?\d+", str(value)) is not None,
-        "array": lambda value: isinstance(value, list),
-        "object": lambda value: isinstance(value, dict),
-    }
-    declared = schema()
-    return [
-        key
-        for key, value in values.items()
-        if ":" not in key
-        if not fits[declared[key]["type"]](value)
-    ]
+def _at(values: Any, steps: list[str | int]) -> Any:
+    for step in steps:
+        values = values[step]
+    return values
+
+
+def _is_scalar(value: object) -> bool:
+    return not isinstance(value, dict | list)
 
 
 def _read(word: str, files: Mapping[str, str]) -> str:
-    """`$(cat file)` as a shell has it."""
+    """`$(cat file)` as a shell has it, and an object id as Azure's CLI answers it."""
+    if word.startswith("$(az ad "):
+        return "6d1d0f6d-9bd3-4cdc-b2fb-3f4e5e5a0c12"
     name = re.fullmatch(r"\$\(cat ([\w.]+)\)", word)
     return files[name[1]].rstrip("\n") if name else word

@@ -19,8 +19,8 @@ import settings
 from settings import StackSettings
 from tests.unit.cas import Ca, make_ca, on_an_unknown_curve, with_its_curve
 from tests.unit.program import Deployment, as_config, run, stack_file
-from tests.unit.pulumi_config import type_in
-from tests.unit.refused.words import told
+from tests.unit.pulumi_config import follow
+from tests.unit.refused.words import absent, told
 
 ROOT_CA = make_ca("Root")
 MIDDLE_CA = make_ca("Middle", issuer=ROOT_CA)
@@ -67,7 +67,7 @@ def unfit(ca: str, allowed: str) -> list[str]:
 
 
 def no_pem(value: str) -> list[str]:
-    return unfit(value, "a CA certificate as PEM text")
+    return list(map(absent, unfit(value, "a CA certificate as PEM text")))
 
 
 def key_does_not_fit(ca: str) -> list[str]:
@@ -192,7 +192,7 @@ BAD: dict[str, tuple[Callable[[], dict[str, Any]], list[str]]] = {
         lambda: {"certificates": {"authority": ROOT_CA.pem[:20]}},
         [
             f'certificates.authority: "{ROOT_CA.pem[:20]}" is not allowed; it takes an object with '
-            "certificatePem, privateKeyPem. Type: pulumi config rm --path certificates.authority"
+            "certificatePem, privateKeyPem. Write: certificates.authority: {}"
         ],
     ),
     "one of the stack's own is said to sign": (
@@ -223,14 +223,15 @@ def test_typing_what_the_refusals_say_ends_with_a_stack_that_deploys(case: str) 
     seen: set[str] = set()
 
     while error := load(values).error:
-        (sentence,) = told(error)
-        assert sentence not in seen, "the command did not help"
-        seen.add(sentence)
+        sentences = told(error)
+        assert seen.isdisjoint(sentences), "the command did not help"
+        seen |= set(sentences)
         given = values["certificates"]["authority"]
         present = given.get("certificatePem", "") if isinstance(given, dict) else ""
         ca = next((ca for ca in (ROOT_CA, MIDDLE_CA) if present.startswith(ca.pem)), OTHER_CA)
         files = {"ca.crt": OTHER_CA.pem, "ca.key": ca.key_pem}
-        type_in(sentence.rpartition("Type: ")[2], values, files)
+        for sentence in sentences:
+            follow(sentence, values, files)
 
 
 def test_a_ca_that_has_ended_and_one_that_has_not_begun_are_refused() -> None:
@@ -406,8 +407,13 @@ def test_nothing_is_trusted_that_is_no_ca(case: str) -> None:
     key = f"certificates.alsoTrust[{index}]"
 
     assert sentences({"certificates": {"alsoTrust": given()}}) == [
-        f"{key}: {value} is not allowed; it takes {allowed}. Type: pulumi config rm --path '{key}'"
+        f"{key}: {value} is not allowed; it takes {allowed}. Type: "
+        + (f"pulumi config rm --path '{key}'" if "once" in allowed else set_anchor(key))
     ]
+
+
+def set_anchor(key: str) -> str:
+    return f"pulumi config set --path '{key}' -- \"$(cat ca.crt)\""
 
 
 def test_a_ca_that_has_ended_is_not_trusted_any_longer() -> None:
@@ -415,7 +421,7 @@ def test_a_ca_that_has_ended_is_not_trusted_any_longer() -> None:
 
     (sentence,) = sentences({"certificates": {"alsoTrust": [ended.pem]}})
 
-    assert f"this one ended on {day(ended, 'after')}. Type: pulumi config rm" in sentence
+    assert f"this one ended on {day(ended, 'after')}. Type: pulumi config set" in sentence
 
 
 def test_the_ca_that_signs_is_trusted_without_being_named_again() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.unit.refused.words import Cases, put, remove, wrong
+from tests.unit.refused.words import Cases, put, remove, write, wrong
 
 ALGORITHM = "one of ECDSA-P256, ECDSA-P384, RSA-2048, RSA-3072, RSA-4096"
 DAYS = "a whole number of days from 2 to 36500"
@@ -71,18 +71,28 @@ def ca(given: dict[str, Any], key: str, value: object, allowed: str, typed: str)
 
 
 NUMBERS: dict[str, tuple[str, object, tuple[object, ...]]] = {
-    "validityDays.ca": (DAYS, 365, (0, 1, -1, 36501, 1.5, True, "ten")),
+    "validityDays.ca": (DAYS, 365, (True, "ten")),
     "validityDays.server": (DAYS, 365, (0, 1, True)),
     "validityDays.client": (DAYS, 365, (0, 1, 1.5)),
-    "renewBeforeDays.ca": (WINDOW, 30, (0, -1, 36501, True, "ten")),
+    "renewBeforeDays.ca": (WINDOW, 30, (True, "ten")),
     "renewBeforeDays.server": (WINDOW, 30, (0, 1.5)),
     "renewBeforeDays.client": (WINDOW, 30, (0, True)),
-    "expiry.warnDays": (GATE, 30, (-1, 3651, True, "soon", 1.5)),
-    "expiry.failDays": (GATE, 30, (-1, 3651, True, "late")),
-    "clockSkewMinutes": (MINUTES, 5, (-1, 61, True, "five", 0.5)),
-    "serverGeneration": (GENERATION, 2, (0, -1, 1_000_001, True, "two", 1.5)),
-    "ca.issuing": (GENERATION, 2, (0, True, "first")),
-    "keyAlgorithm": (ALGORITHM, "ECDSA-P256", ("ECDSA-P521", "RSA-1024", "ecdsa-p256", 256)),
+    "expiry.warnDays": (GATE, 30, (-1, True, "soon", 1.5)),
+    "expiry.failDays": (GATE, 30, (3651, True, "late")),
+    "clockSkewMinutes": (MINUTES, 5, (True, "five")),
+    "serverGeneration": (GENERATION, 1, (0, -1, True, "two", 1.5)),
+    "ca.issuing": (GENERATION, 1, (0, True, "first")),
+    "keyAlgorithm": (ALGORITHM, "ECDSA-P256", ("RSA", "ecdsa-p256", 256)),
+}
+"""The next number that is taken would only be refused beside the others, or there is none."""
+NEAREST: dict[str, tuple[str, dict[object, object]]] = {
+    "validityDays.ca": (DAYS, {0: 2, 1: 2, -1: 2, 1.5: 2, 36501: 36500}),
+    "renewBeforeDays.ca": (WINDOW, {0: 1, -1: 1, 36501: 36500}),
+    "expiry.warnDays": (GATE, {3651: 3650}),
+    "expiry.failDays": (GATE, {-1: 0}),
+    "clockSkewMinutes": (MINUTES, {-1: 0, 61: 60, 0.5: 0, "90 minutes": 60}),
+    "serverGeneration": (GENERATION, {1_000_001: 1_000_000, "3rd": 3}),
+    "keyAlgorithm": (ALGORITHM, {"ECDSA-P383": "ECDSA-P384", "rsa-4096": "RSA-4096"}),
 }
 CASES: Cases = {
     "a client's window as narrow as the gate": too_late(
@@ -96,6 +106,11 @@ CASES: Cases = {
         for key, (allowed, good, values) in NUMBERS.items()
         for value in values
     },
+    **{
+        f"{key} {json.dumps(value)}": one(key, value, allowed, good)
+        for key, (allowed, values) in NEAREST.items()
+        for value, good in values.items()
+    },
     "days without a role": (
         certificates(validityDays=30),
         [
@@ -103,7 +118,7 @@ CASES: Cases = {
                 "certificates.validityDays",
                 30,
                 "an object with ca, server, client",
-                remove("certificates.validityDays"),
+                write("certificates.validityDays", {}),
             )
         ],
     ),
@@ -114,13 +129,13 @@ CASES: Cases = {
                 "certificates.expiry",
                 7,
                 "an object with warnDays, failDays",
-                remove("certificates.expiry"),
+                write("certificates.expiry", {}),
             )
         ],
     ),
     "certificates as text": (
         {"certificates": "RSA-2048"},
-        [wrong("certificates", "RSA-2048", KEYS, "pulumi config rm certificates")],
+        [wrong("certificates", "RSA-2048", KEYS, write("certificates", {}))],
     ),
     # A leaf is issued for as long as it may be, and the CA may be about to be renewed.
     "server beyond its CA": (
@@ -226,16 +241,23 @@ CASES: Cases = {
         {"issuing": 2}, "issuing", 2, f"1: {UNTRUSTED}", put("certificates.ca.issuing", 1)
     ),
     "CA number 0": ca(
-        {"trusted": [0]}, "trusted[0]", 0, GENERATION, put("certificates.ca.trusted[0]", 2)
+        {"trusted": [0]}, "trusted[0]", 0, GENERATION, put("certificates.ca.trusted[0]", 1)
     ),
     "a CA that is yes": ca(
-        {"trusted": [True]}, "trusted[0]", True, GENERATION, put("certificates.ca.trusted[0]", 2)
+        {"trusted": [True]}, "trusted[0]", True, GENERATION, put("certificates.ca.trusted[0]", 1)
     ),
     "CAs as a number": ca(
-        {"trusted": 1}, "trusted", 1, GENERATIONS, remove("certificates.ca.trusted")
+        {"trusted": 1}, "trusted", 1, GENERATIONS, write("certificates.ca.trusted", [1])
     ),
     "CA as a number": (
         certificates(ca=2),
-        [wrong("certificates.ca", 2, "an object with trusted, issuing", remove("certificates.ca"))],
+        [
+            wrong(
+                "certificates.ca",
+                2,
+                "an object with trusted, issuing",
+                write("certificates.ca", {}),
+            )
+        ],
     ),
 }

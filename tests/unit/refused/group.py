@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.program import ROOT
-from tests.unit.refused.words import Cases, remove, wrong
+from tests.unit.refused.words import Cases, put, remove, write, wrong
 
 CPU = "a number of CPUs from 0.05, at most 31 for the group"
 MEMORY = "memory in GB from 0.1, at most 240 for the group"
@@ -21,8 +21,8 @@ ZEROS = "0" * 64
 PREBUILT = f"registry.example.com/model@sha256:{ZEROS}"
 
 
-def bad_size(key: str, value: object) -> str:
-    allowed, good = (CPU, 1) if key == "cpu" else (MEMORY, 1.5)
+def bad_size(key: str, value: object, near: object = None) -> str:
+    allowed, good = (CPU, near or 1) if key == "cpu" else (MEMORY, near or 1.5)
     path = f"resources.model.{key}"
     return wrong(path, value, allowed, f"pulumi config set --path {path} {good}")
 
@@ -60,10 +60,9 @@ def model(**values: object) -> dict[str, Any]:
     return {"resources": {"model": {"cpu": 1, "memoryInGB": 1, **values}}}
 
 
-def bad_image(ref: str) -> tuple[dict[str, Any], list[str]]:
-    typed = (
-        "pulumi config set --path modelImage.ref "
-        "'registry.example.com/model@sha256:<64 hex digits>'"
+def bad_image(ref: str, good: str = "") -> tuple[dict[str, Any], list[str]]:
+    typed = "pulumi config set --path modelImage.ref " + (
+        good or "'registry.example.com/model@sha256:<64 hex digits>'"
     )
     shown = ref if len(ref) < 79 else ref[:76] + "..."
     told = wrong("modelImage.ref", shown, BY_DIGEST, typed)
@@ -78,7 +77,9 @@ def bad_folder(context: str, problem: str) -> tuple[dict[str, Any], list[str]]:
 
 def bad_argument(name: str) -> tuple[dict[str, Any], list[str]]:
     key = f'modelImage.buildArgs["{name}"]'
-    told = wrong(key, "x", DECLARED, f"pulumi config rm --path '{key}'")
+    renamed = f"Rename: {key} to modelImage.buildArgs.PYTHON_IMAGE"
+    typed = f"pulumi config rm --path '{key}'" if name in ("PATH", "a-b") else renamed
+    told = wrong(key, "x", DECLARED, typed)
     return {"modelImage": {"buildArgs": {name: "x"}}}, [told]
 
 
@@ -88,7 +89,7 @@ CASES: Cases = {
     # CPU and memory, Azure's limits.
     "CPU that no container can work with": (
         {"resources": {"sidecar": {"cpu": 0.0001, "memoryInGB": 0.5}}},
-        [wrong("resources.sidecar.cpu", 0.0001, CPU, SET_SIDECAR_CPU)],
+        [wrong("resources.sidecar.cpu", 0.0001, CPU, put("resources.sidecar.cpu", 0.05))],
     ),
     "memory below the first step": (model(memoryInGB=0.05), [bad_size("memoryInGB", 0.05)]),
     "more decimals of CPU than Azure counts": (
@@ -131,7 +132,7 @@ CASES: Cases = {
     "CPU that is a word": (model(cpu="two"), [bad_size("cpu", "two")]),
     "no memory at all": (model(memoryInGB=0), [bad_size("memoryInGB", 0)]),
     "too much memory": (model(memoryInGB=241), [bad_size("memoryInGB", 241)]),
-    "memory with a unit": (model(memoryInGB="2Gi"), [bad_size("memoryInGB", "2Gi")]),
+    "memory with a unit": (model(memoryInGB="2Gi"), [bad_size("memoryInGB", "2Gi", 2)]),
     "too little CPU together": (model(cpu=0.25), [bad_sum("cpu", 0.75, "model")]),
     "too little memory together": (
         {"tls": "none", **PREBUILT_IMAGE, **model(memoryInGB=0.2)},
@@ -228,7 +229,7 @@ CASES: Cases = {
     ),
     "resources as text": (
         {"resources": "big"},
-        [wrong("resources", "big", "an object with model, sidecar", "pulumi config rm resources")],
+        [wrong("resources", "big", "an object with model, sidecar", write("resources", {}))],
     ),
     "resources of a container as text": (
         {"resources": {"model": "big"}},
@@ -237,7 +238,7 @@ CASES: Cases = {
                 "resources.model",
                 "big",
                 "an object with cpu, memoryInGB",
-                "pulumi config rm --path resources.model",
+                write("resources.model", {"cpu": 1, "memoryInGB": 1.5}),
             )
         ],
     ),
@@ -266,7 +267,7 @@ CASES: Cases = {
             )
         ],
     ),
-    "image in capitals": bad_image(f"registry.example.com/Model@sha256:{ZEROS}"),
+    "image in capitals": bad_image(f"registry.example.com/Model@sha256:{ZEROS}", PREBUILT),
     "image with a scheme": bad_image(f"https:/registry.example.com/model@sha256:{ZEROS}"),
     "image that is an option": bad_image(f"-model@sha256:{ZEROS}"),
     "image with two tags": bad_image(f"r.example.com/model:a:b@sha256:{ZEROS}"),
@@ -352,7 +353,7 @@ CASES: Cases = {
                 "modelImage.buildArgs.VERSION",
                 1.1,
                 BUILD_ARGS,
-                "pulumi config rm --path modelImage.buildArgs.VERSION",
+                put("modelImage.buildArgs.VERSION", 1.1),
             )
         ],
     ),
@@ -363,7 +364,7 @@ CASES: Cases = {
                 "modelImage.buildArgs",
                 ["VERSION=1"],
                 BUILD_ARGS,
-                "pulumi config rm --path modelImage.buildArgs",
+                write("modelImage.buildArgs", {"VERSION": "1"}),
             )
         ],
     ),
@@ -374,7 +375,7 @@ CASES: Cases = {
                 "modelImage",
                 "model_image",
                 "an object with context, buildArgs, ref",
-                "pulumi config rm modelImage",
+                write("modelImage", {}),
             )
         ],
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from settings import regions
-from tests.unit.refused.words import Cases, names, wrong
+from tests.unit.refused.words import Cases, absent, names, put, write, wrong
 
 MODEL_NAME = "1 to 48 letters, digits, '_' or '-' (it is part of the URL)"
 DNS_LABEL = (
@@ -29,13 +29,13 @@ TAGS = (
 )
 
 
-def bad_name(index: int, value: object) -> str:
+def bad_name(index: int, value: object, good: str = "billing") -> str:
     key = f"clients[{index}].name"
-    return wrong(key, value, CLIENT_NAME, f"pulumi config set --path '{key}' billing")
+    return wrong(key, value, CLIENT_NAME, put(key, good))
 
 
-def bad_dns_name(value: str) -> str:
-    typed = "pulumi config set --path 'serverNames[0]' model.example.com"
+def bad_dns_name(value: str, good: str = "model.example.com") -> str:
+    typed = f"pulumi config set --path 'serverNames[0]' {good}"
     return wrong("serverNames[0]", value, DNS_NAME, typed)
 
 
@@ -64,19 +64,33 @@ CASES: Cases = {
         names("a", "b", "a"),
         [wrong("clients[2]", "a", "each name once", "pulumi config rm --path 'clients[2]'")],
     ),
-    "client without letters": (names(""), [bad_name(0, "")]),
-    "client in capitals": (names("Alice"), [bad_name(0, "Alice")]),
-    "client that leaves its folder": (names("../a"), [bad_name(0, "../a")]),
-    "client that is a path": (names("a/b"), [bad_name(0, "a/b")]),
-    "client that is an option": (names("-a"), [bad_name(0, "-a")]),
-    "client that ends with a dot": (names("a."), [bad_name(0, "a.")]),
-    "client with a blank": (names("a b"), [bad_name(0, "a b")]),
-    "client that is nginx": (names('a"; }'), [bad_name(0, 'a"; }')]),
-    "client with a line's end": (names("a\n"), [bad_name(0, "a\n")]),
-    "client with an umlaut": (names("bär"), [bad_name(0, "bär")]),
-    "client too long for a common name": (names("a" * 65), [bad_name(0, "a" * 65)]),
-    "client that is a number": (names(42), [bad_name(0, 42)]),
-    "two bad clients": (names("A", "b", "C"), [bad_name(0, "A"), bad_name(2, "C")]),
+    "two clients of one name": (
+        {"clients": [{"name": "a"}, {"name": "a", "generations": [2]}]},
+        [wrong("clients[1]", "a", "each name once", put("clients[1].name", "a-2"))],
+    ),
+    "client without letters": (names(""), [absent(bad_name(0, ""))]),
+    "client in capitals": (names("Alice"), [bad_name(0, "Alice", "alice")]),
+    "client that leaves its folder": (names("../a"), [bad_name(0, "../a", "a")]),
+    "client that is a path": (names("a/b"), [bad_name(0, "a/b", "a-b")]),
+    "client that is an option": (names("-a"), [bad_name(0, "-a", "a")]),
+    "client that ends with a dot": (names("a."), [bad_name(0, "a.", "a")]),
+    "client with a blank": (names("a b"), [bad_name(0, "a b", "a-b")]),
+    "client that is nginx": (names('a"; }'), [bad_name(0, 'a"; }', "a")]),
+    "client with a line's end": (names("a\n"), [bad_name(0, "a\n", "a")]),
+    "client with an umlaut": (names("bär"), [bad_name(0, "bär", "b-r")]),
+    "client too long for a common name": (names("a" * 65), [bad_name(0, "a" * 65, "a" * 64)]),
+    "client that is a number": (
+        names(42),
+        [
+            wrong(
+                "clients[0].name",
+                42,
+                CLIENT_NAME,
+                "pulumi config set --path --type string 'clients[0].name' 42",
+            )
+        ],
+    ),
+    "two bad clients": (names("A", "b", "C"), [bad_name(0, "A", "a"), bad_name(2, "C", "c")]),
     "clients as plain names": (
         {"clients": ["alice"]},
         [
@@ -85,7 +99,7 @@ CASES: Cases = {
                 "alice",
                 "an object with name, generations, paths, requestsPerSecond, burst, "
                 "maxConnections, readers, readerGroups",
-                "pulumi config rm --path 'clients[0]'",
+                write("clients[0]", {"name": "alice"}),
             )
         ],
     ),
@@ -96,7 +110,7 @@ CASES: Cases = {
                 "clients",
                 "alice",
                 "a list of {name: ...}",
-                "pulumi config set --path 'clients[0].name' billing",
+                put("clients[0].name", "alice"),
             )
         ],
     ),
@@ -117,7 +131,10 @@ CASES: Cases = {
         [bad_dns_name("https://a.example.com")],
     ),
     "name with a wildcard": ({"serverNames": ["*.example.com"]}, [bad_dns_name("*.example.com")]),
-    "name in capitals": ({"serverNames": ["A.example.com"]}, [bad_dns_name("A.example.com")]),
+    "name in capitals": (
+        {"serverNames": ["A.example.com"]},
+        [bad_dns_name("A.example.com", "a.example.com")],
+    ),
     "name with a port": ({"serverNames": ["a.com:443"]}, [bad_dns_name("a.com:443")]),
     "name with a gap": ({"serverNames": ["a..com"]}, [bad_dns_name("a..com")]),
     "label of a name too long": (
@@ -187,7 +204,7 @@ CASES: Cases = {
                 "serverNames",
                 "a.example.com",
                 "a list of DNS names",
-                "pulumi config set --path 'serverNames[0]' model.example.com",
+                put("serverNames[0]", "a.example.com"),
             )
         ],
     ),
@@ -214,16 +231,32 @@ CASES: Cases = {
     **{
         f"label {label!r}": (
             {"dnsLabel": label},
-            [wrong("dnsLabel", label, DNS_LABEL, "pulumi config set dnsLabel model-dev")],
+            [absent(wrong("dnsLabel", label, DNS_LABEL, f"pulumi config set dnsLabel {good}"))],
         )
-        for label in ("", "1demo", "-demo", "Demo", "demo-", "de_mo", "a" * 57)
+        for label, good in {
+            "": "model-dev",
+            "1demo": "demo",
+            "-demo": "demo",
+            "Demo": "demo",
+            "demo-": "demo",
+            "de_mo": "de-mo",
+            "a" * 57: "a" * 56,
+        }.items()
     },
     **{
         f"model {name!r}": (
             {"modelName": name},
-            [wrong("modelName", name, MODEL_NAME, "pulumi config set modelName demo")],
+            [absent(wrong("modelName", name, MODEL_NAME, f"pulumi config set modelName {good}"))],
         )
-        for name in ("", "a b", "a/b", "x$", "_x", "a.b", "a" * 49)
+        for name, good in {
+            "": "demo",
+            "a b": "a-b",
+            "a/b": "a-b",
+            "x$": "x",
+            "_x": "x",
+            "a.b": "a-b",
+            "a" * 49: "a" * 48,
+        }.items()
     },
     **{
         f"region {region!r}": (
@@ -238,7 +271,6 @@ CASES: Cases = {
             ],
         )
         for region, good in {
-            "": "westeurope",
             "2west": "westeurope",
             "west-europe": "westeurope",
             "west.europe": "westeurope",
@@ -297,11 +329,11 @@ CASES: Cases = {
                     "rolePropagationMinutes",
                     str(minutes),
                     "a whole number of minutes from 0 to 30",
-                    "pulumi config set rolePropagationMinutes 3",
+                    f"pulumi config set rolePropagationMinutes {near}",
                 )
             ],
         )
-        for minutes in (-1, 31, "soon")
+        for minutes, near in ((-1, 0), (31, 30), ("soon", 3))
     },
     **{
         f"logs for {days} days": (
@@ -311,11 +343,11 @@ CASES: Cases = {
                     "logRetentionDays",
                     str(days),
                     "a whole number of days from 30 to 730",
-                    "pulumi config set logRetentionDays 30",
+                    f"pulumi config set logRetentionDays {good}",
                 )
             ],
         )
-        for days in (29, 731)
+        for days, good in ((29, 30), (731, 730))
     },
     **{
         f"bodies of {size} MB": (
@@ -325,16 +357,16 @@ CASES: Cases = {
                     "maxRequestBodyInMB",
                     str(size),
                     "a whole number of MB from 1 to 64",
-                    "pulumi config set maxRequestBodyInMB 8",
+                    f"pulumi config set maxRequestBodyInMB {good}",
                 )
             ],
         )
-        for size in (0, 65)
+        for size, good in ((0, 1), ("9MB", 9))
     },
     # Tags.
     "tag's name": (
         {"tags": {"a<b": "c"}},
-        [wrong('tags["a<b"]', "a<b", TAGS, "pulumi config rm --path 'tags[\"a<b\"]'")],
+        [wrong('tags["a<b"]', "a<b", TAGS, 'Rename: tags["a<b"] to tags.a-b')],
     ),
     "tag that is a number": (
         {"tags": {"cost.centre": 4711}},
@@ -343,7 +375,7 @@ CASES: Cases = {
                 'tags["cost.centre"]',
                 4711,
                 TAGS,
-                "pulumi config rm --path 'tags[\"cost.centre\"]'",
+                "pulumi config set --path --type string 'tags[\"cost.centre\"]' 4711",
             )
         ],
     ),
@@ -351,7 +383,7 @@ CASES: Cases = {
         {"tags": {"a": "x" * 257}},
         [
             f'tags.a: "{"x" * 76}... is not allowed; it takes {TAGS}. '
-            "Type: pulumi config rm --path tags.a"
+            f"Type: pulumi config set --path tags.a {'x' * 256}"
         ],
     ),
     **{
@@ -374,6 +406,6 @@ CASES: Cases = {
     ),
     "tags as text": (
         {"tags": "owner=me"},
-        [wrong("tags", "owner=me", TAGS, "pulumi config rm tags")],
+        [wrong("tags", "owner=me", TAGS, put("tags.owner", "me"))],
     ),
 }
