@@ -21,6 +21,7 @@ from localcloud.__main__ import main
 from localcloud.home import PROJECT, Home
 from localcloud.plugins.base import Refused
 from localcloud.stack import LocalStack, opened, plain, program
+from settings import regions
 from tests.conftest import free_ports, shared_home
 from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
 from tests.unit.cas import make_ca
@@ -144,18 +145,6 @@ def test_another_program_reads_the_outputs_through_a_stack_reference(
     assert "PRIVATE KEY" in outputs["key"].value
 
 
-def test_a_group_that_does_not_wait_for_its_permission_is_refused(tmp_path: Path) -> None:
-    def forget(type_: str, _: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        if type_ == GROUP:
-            opts.depends_on = []
-
-    with recorded(tmp_path, run=changing(forget)) as local:
-        errors = failing_up(local)
-
-    assert 'Code="InaccessibleImage"' in errors
-    assert "Please check the image and registry credential." in errors
-
-
 def test_a_change_in_place_that_azure_refuses_is_refused_here(deployed_dev: Path) -> None:
     """What would happen without `replace_on_changes`."""
 
@@ -242,7 +231,7 @@ WRONG_KINDS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a region that is a list": (
         {"azure-native:location": ["westeurope"]},
-        'azure-native:location: ["westeurope"] is not allowed; it takes an Azure region. '
+        f'azure-native:location: ["westeurope"] is not allowed; it takes {regions.ALLOWED}. '
         "Type: pulumi config set --stack dev azure-native:location westeurope",
     ),
 }
