@@ -183,7 +183,7 @@ def _fqdn(record: Record, address: Properties) -> str | None:
     """With a hash of label and tenant where the label is not anybody's to take:
     https://learn.microsoft.com/azure/container-instances/how-to-reuse-dns-names
 
-    How Azure makes the hash is not documented; this one is as long as theirs are seen to be.
+    How Azure makes the hash is not documented; this one is only not to be guessed.
     """
     label, region = address.get("dnsNameLabel"), record.inputs["location"]
     if not label:
