@@ -34,6 +34,8 @@ clients among them, until the five seconds of a handshake are over.
 """
 LARGEST_ROWS = 2_097_000
 """Of `[1],` each: a body of 8.4 MB, just below the largest that the default takes."""
+LEFT_BYTES = 100
+"""Of a body that is held, more than there are such bodies."""
 TAKEN = "each 200, 413 or 503 with Retry-After"
 
 
@@ -153,7 +155,7 @@ def _in_words(answer: Answer) -> str:
 
 
 def _held(endpoint: Endpoint, clients: tuple[Identity, ...], size: int, *, each: int) -> Observed:
-    """Bodies that are there but for their last byte, all at once, while alice asks."""
+    """Bodies that are there but for their last bytes, all at once, while alice asks."""
     with ExitStack() as closing:
         stood = closing.enter_context(standing(endpoint))
         good = closing.enter_context(asking(endpoint, endpoint.alice))
@@ -162,8 +164,11 @@ def _held(endpoint: Endpoint, clients: tuple[Identity, ...], size: int, *, each:
         for identity in clients * each:
             with suppress(OSError):
                 connection = closing.enter_context(endpoint.connect(identity))
-                connection.sendall(request[:-1])
+                connection.sendall(request[:-LEFT_BYTES])
                 held.append(connection)
+            for connection in held:  # nginx waits 10 s for more, and the next one may take as long
+                with suppress(OSError):
+                    connection.send(b" ")
         time.sleep(1)  # for what has arrived to be read
         taken = sum(map(_is_waited_for, held))
         closing.close()
