@@ -108,7 +108,10 @@ def test_a_container_that_waits_ends_when_it_is_told_to(port: int, number: int) 
     unshare = ["unshare", "--fork", "--pid", "--kill-child", *_as_root_somewhere()]
     variables = ["MODEL_READY=" + str(port) + READY, "WAIT_SECONDS=60", "DATA_LIMIT_KB=425984"]
     process = subprocess.Popen(
-        [*unshare, "env", *variables, str(START), *COMMAND], stdout=subprocess.PIPE, text=True
+        # A shell's background jobs ignore two of them, and a container's process does not.
+        [*unshare, "env", "--default-signal=INT,QUIT", *variables, str(START), *COMMAND],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         first = _first_child(process.pid)
