@@ -41,13 +41,16 @@ mkdir -p "$target/bin" "$target/model"
 
 if [ -d "$source/model" ]; then
   echo "build.sh: taking the model from model/"
-  # A hub's cache is made of links; what they lead to belongs into the image.
-  cp -RL "$source/model/." "$target/model/" || fail "model/ cannot be copied as it is; see above."
+  model=$source/model
 else
   echo "build.sh: training the model"
+  model=$work/model
   install "$work/venv" --only-group train
-  "$work/venv/bin/python" -P "$source/train.py" "$target/model"
+  mkdir "$model"
+  "$work/venv/bin/python" -P "$source/train.py" "$model"
 fi
+# A hub's cache is made of links; what they lead to belongs into the image.
+cp -RL "$model/." "$target/model/" || fail "the model cannot be copied as it is; see above."
 
 echo "build.sh: installing the server"
 install "$target/venv" --no-dev --compile-bytecode

@@ -27,7 +27,7 @@ _OTHERS = (
 def mistaken_for(path: Path) -> str | None:
     """What lies there instead of a model, and what to do; None where it may be one."""
     with path.open("rb") as file:
-        start = file.read(64)
+        start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         return "empty: copy or export it again"
     return next((what for magic, what in _OTHERS if start.startswith(magic)), None)

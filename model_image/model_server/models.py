@@ -117,6 +117,8 @@ def _why_not(path: Path, error: Exception) -> str:
             f"works on text by the rules of {locale[1]}, which are not installed; export it with "
             "the locale en_US.UTF-8."
         )
+    if "Protobuf parsing failed" in reason:
+        reason += " It is cut off, or no ONNX model: copy or export it again."
     return f"is not a model that can be run: {reason}"
 
 
@@ -127,6 +129,7 @@ def _reason(error: Exception) -> str:
         r"\[ONNXRuntimeError\] : \d+ : \w+ : ",
         r"Load model from .*? failed:",
         r"/onnxruntime_src/\S+ .*?[)>] (?=[A-Z])",
+        r"\w+\.(cc|h):\d+ \w+ ",
     ):
         text = re.sub(place, "", text, count=1)
     return text[:600]

@@ -1,6 +1,7 @@
 """Models the demo is not: run in the `train` environment, `make_models.py <directory>`."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx  # type: ignore[import-not-found]  # it is in the image's environments only
@@ -13,11 +14,12 @@ def save(
     inputs: list[object],
     outputs: list[object],
     *,
+    weights: Sequence[object] = (),
     ir_version: int = 10,
     as_others_write: bool = False,
 ) -> None:
     """Write a model; `as_others_write`: what ONNX's own checker is too strict for."""
-    graph = helper.make_graph(nodes, "test", inputs, outputs)
+    graph = helper.make_graph(nodes, "test", inputs, outputs, initializer=weights)
     opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
     if not as_others_write:
@@ -103,6 +105,19 @@ def main(directory: Path) -> None:
         [node("ZipMap", ["scores"], ["probabilities"], domain="ai.onnx.ml", **labels)],
         [tensor("scores", TensorProto.FLOAT, ["batch", 2])],
         [helper.make_value_info("probabilities", maps)],
+    )
+    # Its weights are in a file that is not there.
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    weights.ClearField("float_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="weights.bin")
+    save(
+        directory / "elsewhere" / "1" / "model.onnx",
+        [node("Add", ["x", "w"], ["y"])],
+        [tensor("x", TensorProto.FLOAT, ["batch"])],
+        [tensor("y", TensorProto.FLOAT, ["batch"])],
+        weights=[weights],
+        as_others_write=True,
     )
     # Of a version that nobody has yet.
     save(

@@ -110,6 +110,22 @@ def test_the_dockerfile_checks_the_model_as_the_user_who_will_run_it() -> None:
     assert final_stage.index("USER 65532:65532") < check
 
 
+def test_a_link_that_the_training_leaves_is_followed(
+    image: Path, source_copy: Path, build_image: BuildImage, tmp_path: Path
+) -> None:
+    trained = tmp_path / "trained.onnx"
+    shutil.copy(image / "model" / "1" / "model.onnx", trained)
+    (source_copy / "train.py").write_text(
+        "import pathlib, sys\n"
+        "version = pathlib.Path(sys.argv[1]) / '1'\n"
+        "version.mkdir()\n"
+        f"(version / 'model.onnx').symlink_to({str(trained)!r})\n"
+    )
+    built = build_image(source_copy, tmp_path / "image")
+    assert built.returncode == 0, built.stderr
+    assert not (tmp_path / "image/opt/model-server/model/1/model.onnx").is_symlink()
+
+
 def test_a_training_that_leaves_no_model_fails_the_build(
     source_copy: Path, build_image: BuildImage, tmp_path: Path
 ) -> None:
@@ -150,6 +166,7 @@ def test_what_links_of_a_model_lead_to_is_in_the_image(
         ("zipmap", "with plain tensors: converters of classifiers do so with zipmap=False."),
         ("sequence", "export the model with plain tensors of numbers, booleans or text."),
         ("german", "by the rules of de_DE.UTF-8, which are not installed; export it with"),
+        ("elsewhere", "failed for initializer: w. Error: External data path does not exist"),
         ("unknown", "is not a model that can be run: Unsupported model IR version: 99, max"),
     ],
 )
@@ -166,6 +183,7 @@ def test_why_a_model_cannot_be_served_is_said_whole(
     assert checked.returncode == 1
     assert why in _one_sentence(checked.stderr)
     assert "onnxruntime_src" not in checked.stderr
+    assert ".cc:" not in checked.stderr
 
 
 @pytest.mark.parametrize(
@@ -188,7 +206,12 @@ def test_why_a_model_cannot_be_served_is_said_whole(
             {},
             "{path}/1/model.onnx is a pointer of Git LFS and not the file itself: git lfs pull",
         ),
-        ({"1/model.onnx": b"<!DOCTYPE html>"}, {}, "{path}/1/model.onnx is a web page: download"),
+        (
+            {"1/model.onnx": b"\xef\xbb\xbf\n<!DOCTYPE html>"},
+            {},
+            "{path}/1/model.onnx is a web page",
+        ),
+        ({"1/model.onnx": b"\x08\x0a\x3a\x99"}, {}, "is cut off, or no ONNX model: copy or export"),
         ({"1/model.onnx": b"PK\x03\x04zip"}, {}, "{path}/1/model.onnx is a zip archive, as"),
         ({"1/model.onnx": b"\x80\x04\x95"}, {}, "{path}/1/model.onnx is a Python pickle: conv"),
         ({}, {"MODEL_NAME": "a/b"}, "MODEL_NAME is 'a/b'; it is part of the URL"),
