@@ -139,6 +139,9 @@ def _numbers(
 def _names(text: str) -> Iterator[str]:
     """Other spellings, as of `Alice`, `my team` or `2-models`; shorter ones of what is too long."""
     spellings = []
+    # A DNS name as it stands in a URL, or in a zone's file.
+    if found := re.fullmatch(r"(\w+://)?([\w-]+(\.[\w-]+)+)\.?(:\d+)?(/.*)?", text.strip().lower()):
+        spellings = [found[2]]
     for each in (text.strip(), text.strip().lower()):
         hyphened = re.sub(r"[^A-Za-z0-9]+", "-", each).strip("-")
         spellings += [each, hyphened, hyphened.replace("-", ""), hyphened.lstrip("-0123456789")]

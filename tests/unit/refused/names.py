@@ -128,14 +128,18 @@ CASES: Cases = {
     ),
     "name with a scheme": (
         {"serverNames": ["https://a.example.com"]},
-        [bad_dns_name("https://a.example.com")],
+        [bad_dns_name("https://a.example.com", "a.example.com")],
     ),
     "name with a wildcard": ({"serverNames": ["*.example.com"]}, [bad_dns_name("*.example.com")]),
     "name in capitals": (
         {"serverNames": ["A.example.com"]},
         [bad_dns_name("A.example.com", "a.example.com")],
     ),
-    "name with a port": ({"serverNames": ["a.com:443"]}, [bad_dns_name("a.com:443")]),
+    "name with a port": ({"serverNames": ["a.com:443"]}, [bad_dns_name("a.com:443", "a.com")]),
+    "name of a zone's file": (
+        {"serverNames": ["A.example.com."]},
+        [bad_dns_name("A.example.com.", "a.example.com")],
+    ),
     "name with a gap": ({"serverNames": ["a..com"]}, [bad_dns_name("a..com")]),
     "label of a name too long": (
         {"serverNames": ["a" * 64 + ".com"]},
