@@ -49,7 +49,9 @@ def main() -> int:
         return 1
     except automation.CommandError as error:
         if not Display.explained:
-            print(str(error).rpartition("stderr: ")[2].strip() or error, file=sys.stderr)
+            said = str(error).rpartition("stderr: ")[2].strip() or str(error)
+            # The engine says it twice.
+            print(said.partition("\nerror: an unhandled error occurred: ")[0], file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(
@@ -76,7 +78,15 @@ def preview(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack, records_only=True) as local:
         if arguments.diff:
             color = "always" if sys.stdout.isatty() else "never"
-            local.stack.preview(on_output=print, color=color, diff=True)
+            print(f"Comparing {arguments.stack} with what is deployed ...")
+            lines: list[str] = []
+            try:
+                local.stack.preview(on_output=lines.append, color=color, diff=True)
+            except automation.CommandError:
+                # What the engine counted until then was not made.
+                print("nothing was made or changed")
+                raise
+            print("\n".join(lines))
         else:
             local.stack.preview(on_event=Display(preview=True).on_event)
 
