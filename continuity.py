@@ -17,10 +17,9 @@ from typing import Any
 
 import pulumi
 
-from components.certificates import LeafCertificate, ServerCertificate, fingerprint_sha1
+from components.certificates import LeafCertificate, ServerCertificate
 from components.nginx_sidecar import listed_as
 from components.waiting import until
-from settings.authority import Anchor
 from settings.certificates import Certificates, ExpiryGate
 
 Record = Mapping[str, Any]
@@ -37,10 +36,7 @@ def follow(certs: Certificates) -> list[Record]:
         ContinuityError: if clients could not follow from there to this deployment.
     """
     outputs = _outputs_of_this_stack()
-    records = identified(
-        relabelled(outputs.get("certificates") or [], certs.anchors),
-        outputs.get("clientCertificates") or {},
-    )
+    records: list[Record] = outputs.get("certificates") or []
     refuse_jump(records, certs.trusted, certs.issuing)
     return records
 
@@ -62,35 +58,6 @@ def _outputs_of_this_stack() -> dict[str, Any]:
 def _read(stack: str) -> Mapping[str, Any]:
     answer = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": stack}).value
     return answer["outputs"] or {} if answer else {}
-
-
-def relabelled(records: Sequence[Record], anchors: Iterable[Anchor]) -> list[Record]:
-    """With today's labels of the user's CAs, which once went by their keys alone."""
-    labels = {
-        record["issuer"]: anchor.label
-        for anchor in anchors
-        for record in records
-        if record.get("issuer") == f"external@{anchor.public_key_sha256[:16]}"
-        and (record["role"], record["name"]) == ("ca", anchor.common_name)
-    }
-    return [
-        {**r, "issuer": labels[r["issuer"]]} if r.get("issuer") in labels else r for r in records
-    ]
-
-
-def identified(records: Iterable[Record], handed_out: Mapping[str, Any]) -> list[Record]:
-    """With each client's fingerprint, which version 0.1 did not tell.
-
-    Args:
-        records: the last deployment's.
-        handed_out: its output `clientCertificates`, which has the certificates themselves.
-    """
-    bundles = [b for new in handed_out.values() for b in (new, *new.get("earlierGenerations", ()))]
-    found = {b["serialNumber"]: fingerprint_sha1(b["certificatePem"]) for b in bundles}
-    return [
-        {"fingerprintSha1": found[r["serialNumber"]], **r} if r["serialNumber"] in found else r
-        for r in records
-    ]
 
 
 def agree(
@@ -124,10 +91,7 @@ def refuse_jump(previous: Iterable[Record], trusted: Sequence[str], issuing: str
         ContinuityError: if the CA that signed so far would no longer be trusted, or if one that
             clients were never told to trust would sign.
     """
-    # Outputs of version 0.1 say neither which CA it is nor what it does: there was only one.
-    before = {
-        r.get("issuer", "ca@1"): r.get("status", "issuing") for r in previous if r["role"] == "ca"
-    }
+    before = {r["issuer"]: r["status"] for r in previous if r["role"] == "ca"}
     for label in (label for label, status in before.items() if status == "issuing"):
         if label not in trusted:
             raise ContinuityError(
@@ -152,43 +116,27 @@ def carry_over(
     """The records of this deployment: its own certificates and those that clients still hold.
 
     A client's certificate that was renewed, or issued again by another CA, is let in until it
-    ends, for as long as its key is that of a generation which the stack file lists, its CA is
-    trusted, and its fingerprint is known. One whose client or generation was taken out is revoked
-    and stays so, also when the name comes back: then it has another key.
+    ends, for as long as its key is that of a generation which the stack file lists, and its CA is
+    trusted. One whose client or generation was taken out is revoked and stays so, also when the
+    name comes back: then it has another key.
     """
     mine = [r for r in current if r["role"] == "client"]
     keys = {(r["name"], r["generation"], r["publicKeySha256"]) for r in mine}
     serials = {r["serialNumber"] for r in mine}
     trusted = {r["issuer"] for r in current if r["role"] == "ca"}
-    before = [_completed(r, mine) for r in previous if r["role"] == "client"]
+    before = [r for r in previous if r["role"] == "client"]
     carried: list[Record] = []
     for record in before:
         if record["serialNumber"] in serials or record["issuer"] not in trusted:
             continue
         key = (record["name"], record["generation"], record["publicKeySha256"])
-        accepted = key in keys and record["status"] != "revoked" and "fingerprintSha1" in record
-        carried.append({**record, "status": "renewed" if accepted else "revoked"})
+        is_accepted = key in keys and record["status"] != "revoked"
+        carried.append({**record, "status": "renewed" if is_accepted else "revoked"})
     # What has ended is harmless, and leaving it out restarts the containers: so it goes when they
     # are restarted anyway.
     if _standing([*mine, *carried]) != _standing(before):
         carried = [r for r in carried if _end(r) > now]
     return [*current, *({**r, "daysLeft": _days_left(r, now)} for r in carried)]
-
-
-def _completed(record: Record, current: Iterable[Record]) -> Record:
-    """A record of version 0.1, which says less: there was one generation, with the key it has."""
-    if "publicKeySha256" in record:
-        return record
-    name = record["name"]
-    keys = (r["publicKeySha256"] for r in current if (r["name"], r["generation"]) == (name, 1))
-    return {
-        "generation": 1,
-        "status": "current",
-        "issuer": "ca@1",
-        "publicKeySha256": next(keys, ""),
-        "renewsFrom": None,
-        **record,
-    }
 
 
 def accepted(records: Iterable[Record]) -> dict[str, str]:
@@ -205,7 +153,7 @@ def _clients(records: Iterable[Record]) -> dict[str, str]:
     return {
         listed_as(r["serialNumber"], r["fingerprintSha1"]): r["name"]
         for r in records
-        if r["role"] == "client" and "fingerprintSha1" in r
+        if r["role"] == "client"
     }
 
 

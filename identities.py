@@ -76,7 +76,6 @@ def issue(
                     validity_days=certs.validity_days.client,
                     renew_before_days=certs.renew_before("client"),
                 ),
-                opts=_once_called(f"client-{client.name}", generation),
             )
             for generation in sorted(client.generations)
         }
@@ -123,7 +122,6 @@ def _authority(cfg: StackSettings, generation: int) -> pki.CertificateAuthority:
             renew_before_days=certs.renew_before("ca"),
             protect_key=cfg.environment == "prod" and label == certs.issuing,
         ),
-        opts=_once_called("ca", generation),
     )
 
 
@@ -137,8 +135,3 @@ def _issuer(certs: Certificates, authorities: dict[int, pki.CertificateAuthority
         certificate_pem=certs.authority.anchor.issuer_pem,
         private_key_pem=pulumi.Output.secret(certs.authority.private_key_pem.get_secret_value()),
     )
-
-
-def _once_called(name: str, generation: int) -> pulumi.ResourceOptions:
-    """Stacks of version 0.1 had one generation, and did not count."""
-    return pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)] if generation == 1 else None)

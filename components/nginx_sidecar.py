@@ -175,8 +175,7 @@ def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
     """What a certificate is known by in the maps of nginx.conf.
 
     The serial number alone would let in whoever has the key of any trusted CA: he can issue a
-    certificate with a serial number that is on the list, and serial numbers are no secret. It is
-    all there is only of certificates of which version 0.1 told no more, until they end.
+    certificate with a serial number that is on the list, and serial numbers are no secret.
 
     Args:
         serial_number: as nginx writes it, see `certificates.serial_number`.

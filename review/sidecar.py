@@ -17,9 +17,8 @@ _NAMES = re.compile(r"^\s*server_name ([^;]+);", re.MULTILINE)
 _BODY = re.compile(r"^\s*client_max_body_size (\d+)m;", re.MULTILINE)
 _GRANTS = re.compile(r"\$path_is_granted \{(.*?)\n    \}", re.DOTALL)
 _GRANT = re.compile(r'^\s*"([^"~ ]+) ([^" ]+)" yes;', re.MULTILINE)
-# Without the = in deployments of earlier versions.
 _COUNTED = re.compile(
-    r'map "?=?\$client_name"? \$is_client_(\d+) \{\s*default "";\s*"=?([^"]+)" (?:yes|\$pid);',
+    r'map "=\$client_name" \$is_client_(\d+) \{\s*default "";\s*"=([^"]+)" \$pid;',
     re.MULTILINE,
 )
 

@@ -11,13 +11,11 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 
-from conformance.years import aged, edited, renamed
+from conformance.years import aged
 from localcloud.stack import LocalStack, plain
 from tests.engine.brought import brought
 from tests.engine.engine import Operations, failing_preview, preview, recorded, up
-from tests.unit.records import version_0_1
 
 RESTARTED: Operations = {"endpoint-group": "update"}
 ALICE = {"name": "alice"}
@@ -187,46 +185,6 @@ def test_a_new_kind_of_key_is_for_the_next_generation(deployed_dev: Path) -> Non
 
     assert "BEGIN RSA" in bundle["privateKeyPem"]
     assert "BEGIN EC" in bundle["earlierGenerations"][0]["privateKeyPem"]
-
-
-def test_a_stack_of_version_0_1_keeps_every_key_and_certificate(deployed_dev: Path) -> None:
-    with recorded(deployed_dev) as local:
-        renamed(
-            local,
-            {
-                "ca@1": "ca",
-                "client-alice@1": "client-alice",
-                "client-ci-smoke-test@1": "client-ci-smoke-test",
-            },
-        )
-        before = handed_out(local)
-        operations = up(local).operations
-        after = handed_out(local)
-
-    assert operations == {}
-    assert after == before
-
-
-def test_what_version_0_1_issued_is_listed_by_fingerprint_also_when_it_is_renewed_at_once(
-    deployed_dev: Path,
-) -> None:
-    def told_by_version_0_1(resource: dict[str, Any]) -> None:
-        if resource["type"] == "pulumi:pulumi:Stack":
-            resource["outputs"]["certificates"] = [
-                version_0_1(r) for r in resource["outputs"]["certificates"]
-            ]
-
-    with recorded(deployed_dev) as local:
-        old = certificate(handed_out(local)).fingerprint(hashes.SHA1()).hex()  # noqa: S303  nginx'
-        edited(local, told_by_version_0_1)
-        aged(local, "client-alice@1-certificate", days_left=5)
-        operations = up(local).operations
-        records = plain(local.stack.outputs())["certificates"]
-
-    assert operations == {"client-alice@1-certificate": "replace", **RESTARTED}
-    assert [
-        r["status"] for r in records if (r["name"], r.get("fingerprintSha1")) == ("alice", old)
-    ] == ["renewed"]
 
 
 @pytest.mark.parametrize("days_left", [5, -3])

@@ -26,11 +26,3 @@ def test_rights_and_names_are_read_as_the_template_writes_them() -> None:
 
 def test_a_configuration_that_is_hidden_is_not_known() -> None:
     assert parsed("[secret]") is None
-
-
-def test_rights_are_read_from_what_earlier_versions_wrote() -> None:
-    now = nginx_sidecar.render(nginx_example.VARIABLES)
-    before = now.replace('map "=$client_name"', "map $client_name").replace('"=', '"')
-
-    assert before != now
-    assert parsed(before) == parsed(now)

@@ -75,11 +75,6 @@ class Registered:
         given = self.request.HasField("replacement_trigger")
         return decode(self.request.replacement_trigger) if given else None
 
-    @property
-    def former_names(self) -> list[str]:
-        """Logical names under which the engine looks for it, too."""
-        return [alias.spec.name for alias in self.request.aliases if alias.spec.name]
-
 
 @dataclass
 class Deployment:

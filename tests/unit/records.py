@@ -66,11 +66,6 @@ def server(serial: str = "5E", *, issuer: str = "ca@1", days: float = 200) -> Re
     return {**client(serial, "demo", issuer=issuer, days=days), "role": "server"}
 
 
-def version_0_1(record: Record) -> Record:
-    """What the first version told of a certificate."""
-    return {k: record[k] for k in ("role", "name", "serialNumber", "notBefore", "notAfter")}
-
-
 def through_pulumi(records: list[Record]) -> list[Record]:
     """As they come back out of a stack's state: every number is a float."""
 

@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 import continuity
-from components.certificates import fingerprint_sha1
 from components.nginx_sidecar import listed_as
-from tests.unit.plugins import certificate_pem
-from tests.unit.records import NOW, Record, ca, client, end, server, through_pulumi, version_0_1
+from tests.unit.records import NOW, Record, ca, client, end, server, through_pulumi
 
 
 def carry_over(
@@ -42,35 +40,6 @@ def test_a_certificate_is_listed_with_its_fingerprint() -> None:
 
     assert continuity.accepted(records) == {"A1/fingerprint of A1": "alice"}
     assert continuity.revoked(records) == {"B1/fingerprint of B1": "bob"}
-
-
-def test_a_fingerprint_that_version_0_1_did_not_tell_is_that_of_what_it_handed_out() -> None:
-    new, old = certificate_pem("new"), certificate_pem("old")
-    records = [version_0_1(client(serial)) for serial in ("A1", "A2", "B1")]
-    earlier = {"serialNumber": "A1", "certificatePem": old}
-    handed_out = {
-        "alice": {"serialNumber": "A2", "certificatePem": new, "earlierGenerations": [earlier]}
-    }
-
-    told = continuity.identified(records, handed_out)
-
-    assert [r.get("fingerprintSha1") for r in told] == [
-        fingerprint_sha1(old),
-        fingerprint_sha1(new),
-        None,
-    ]
-
-
-def test_without_a_fingerprint_nobody_is_let_in() -> None:
-    """Anybody with the key of a trusted CA could issue another one with its serial number."""
-    before = client("A1", key="key")
-    del before["fingerprintSha1"]
-
-    records = continuity.carry_over([before], [ca(), client("A2", key="key")], NOW)
-
-    assert [r["status"] for r in records if r["serialNumber"] == "A1"] == ["revoked"]
-    assert continuity.accepted(records) == {"A2/fingerprint of A2": "alice"}
-    assert continuity.revoked(records) == {}
 
 
 def test_at_a_first_deployment_there_are_its_own_certificates_and_no_others() -> None:
@@ -182,20 +151,6 @@ def test_with_its_ca_goes_what_it_signed_accepted_and_revoked_alike() -> None:
     records = carry_over(previous, [ca("ca@2"), server(issuer="ca@2"), previous[-1]])
 
     assert standing(records) == ({"A2": "alice"}, {})
-
-
-def test_a_certificate_of_version_0_1_that_is_renewed_at_once_is_let_in_until_it_ends() -> None:
-    """That version renewed nothing, so the first deployment after it may renew everything."""
-    previous = [
-        {**version_0_1(r), "fingerprintSha1": r["fingerprintSha1"]}
-        for r in (ca(), server(), client("A1"), client("B1", "bob"))
-    ]
-
-    assert standing(carry_over(previous, [client("A1")])) == ({"A1": "alice"}, {"B1": "bob"})
-    assert standing(carry_over(previous, [client("A2")])) == (
-        {"A2": "alice", "A1": "alice"},
-        {"B1": "bob"},
-    )
 
 
 def test_numbers_from_the_state_are_the_numbers_that_were_put_there() -> None:

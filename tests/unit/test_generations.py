@@ -12,13 +12,11 @@ import identities
 from components.certificates import fingerprint_sha1
 from continuity import ContinuityError
 from settings import StackSettings
-from settings.authority import Anchor
 from tests.unit.cas import Ca, make_ca
 from tests.unit.nginx_conf import configuration, map_of, only, servers
 from tests.unit.plugins import certificate_pem, digits, private_key_pem
 from tests.unit.program import (
     READ_OUTPUTS,
-    STACKS,
     Deployment,
     Records,
     config_of,
@@ -92,25 +90,6 @@ def test_every_generation_that_is_listed_is_let_in() -> None:
         listed("client-alice@1-certificate"): "alice",
         listed("client-alice@2-certificate"): "alice",
     }
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_what_version_0_1_called_without_a_number_is_found_again(stack: str) -> None:
-    """A client would otherwise lose its key, and all of them their CA."""
-    deployment = deploy(stack)
-
-    former = {r.name: r.former_names for r in deployment.resources if r.former_names}
-
-    assert former == {
-        "ca@1": ["ca"],
-        **{client: [client.removesuffix("@1")] for client in deployment.of("ClientCertificate")},
-    }
-
-
-def test_later_generations_were_never_called_anything_else() -> None:
-    deployment = deploy("dev", {**TWO, **ROLL})
-
-    assert {r.name for r in deployment.resources if r.former_names} == {"ca@1", "client-alice@1"}
 
 
 # --- CAs -------------------------------------------------------------------------------------
@@ -276,17 +255,6 @@ def test_nothing_new_is_nothing_new_the_second_time() -> None:
 
     assert second.exports["certificates"] == first.exports["certificates"]
     assert configuration(second) == configuration(first)
-
-
-def test_a_stack_whose_records_call_the_users_ca_by_its_key_alone_goes_on() -> None:
-    """As versions between 0.1 and this one did; no step of a roll is being skipped."""
-    today = records_of(theirs())
-    former = f"external@{Anchor(ROOT.pem).public_key_sha256[:16]}"
-    assert former not in {r["issuer"] for r in today}
-
-    deployment = deploy("dev", theirs(), previous=[{**r, "issuer": former} for r in today])
-
-    assert deployment.exports["certificates"] == today
 
 
 def test_a_certificate_that_a_client_still_holds_is_let_in_after_its_renewal() -> None:

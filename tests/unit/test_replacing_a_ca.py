@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from continuity import ContinuityError, refuse_jump, relabelled
-from settings.authority import Anchor
-from tests.unit.cas import make_ca
-from tests.unit.records import Record, ca, client, server, through_pulumi, version_0_1
+from continuity import ContinuityError, refuse_jump
+from tests.unit.records import Record, ca, client, server, through_pulumi
 
 OLD, NEW = "ca@1", "ca@2"
 MINE, THEIRS, NEXT = "ca@1", "external@0123456789abcdef", "external@fedcba9876543210"
@@ -101,27 +99,3 @@ def test_what_was_trusted_and_taken_out_again_is_not_known_any_more() -> None:
 def test_two_cas_are_not_replaced_by_two_others() -> None:
     with pytest.raises(ContinuityError, match=f"^{NEW} signed"):
         deploy([([OLD], OLD), ([OLD, NEW], OLD), ([OLD, NEW], NEW), ([THEIRS, NEXT], NEXT)])
-
-
-def test_version_0_1_had_one_ca_which_is_not_skipped_either() -> None:
-    previous = [version_0_1(r) for r in (ca(), server(), client("A1"))]
-
-    refuse_jump(previous, [OLD], OLD)
-    refuse_jump(previous, [OLD, THEIRS], OLD)
-    with pytest.raises(ContinuityError, match=r"^ca@1 signed"):
-        refuse_jump(previous, [THEIRS], THEIRS)
-    with pytest.raises(ContinuityError, match=f"^{NEW} is to sign"):
-        refuse_jump(previous, [OLD, NEW], NEW)
-
-
-def test_a_ca_of_the_users_that_was_called_by_its_key_alone_is_found_again() -> None:
-    own = make_ca("Theirs")
-    anchor, renamed = Anchor(own.pem), Anchor(make_ca("Renamed", key=own.key).pem)
-    former = f"external@{anchor.public_key_sha256[:16]}"
-    theirs = {**ca(former), "name": "Theirs"}
-    previous = through_pulumi([theirs, server(issuer=former), client("A1", issuer=former)])
-
-    assert {r["issuer"] for r in relabelled(previous, [anchor])} == {anchor.label}
-    refuse_jump(relabelled(previous, [anchor]), [anchor.label], anchor.label)
-    with pytest.raises(ContinuityError, match=f"^{former} signed"):
-        refuse_jump(relabelled(previous, [renamed]), [renamed.label], renamed.label)

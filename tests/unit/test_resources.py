@@ -206,11 +206,9 @@ def test_no_other_resources_than_these_have_options_of_their_own(stack: str) -> 
             "replacement_trigger",
         ],
         "endpoint-diagnostics": ["deleteBeforeReplace"],
-        "ca@1": ["aliases"],
         "ca@1-key": ["ignoreChanges"],
         "ca@1-certificate": ["ignoreChanges"],
         "server-key": ["replacement_trigger"],
-        **{client: ["aliases"] for client in clients},
         **{f"{client}-key": ["ignoreChanges"] for client in clients},
     }
 
