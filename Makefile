@@ -23,7 +23,7 @@ PYTHON := .venv/bin/python
 LOCALCLOUD := $(PYTHON) -m localcloud
 PYTEST := $(PYTHON) -m pytest
 
-TYPED := $(wildcard *.py components conformance localcloud clients operations policy review scripts settings tests)
+TYPED := $(wildcard *.py common components conformance localcloud clients operations policy program review scripts tests)
 # The model image has its own environment, so its types are checked there.
 MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT=$(CURDIR)/.local/model-check uv run --quiet --frozen --all-groups mypy
 SHELL_SCRIPTS = $(wildcard $(sort \

@@ -6,11 +6,6 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
 
-import continuity
-import handover
-import identities
-import outputs
-import preflight
 from components import nginx_example
 from components.certificates import ClientCertificate
 from components.container_group import ContainerGroup, ContainerGroupArgs
@@ -18,7 +13,8 @@ from components.container_image import ContainerImage, ContainerImageArgs, copie
 from components.model_container import ModelContainerArgs, model_container
 from components.nginx_sidecar import ClientLimits, NginxSidecar, NginxSidecarArgs
 from components.registry import ContainerRegistry, ContainerRegistryArgs
-from settings import StackSettings
+from program import continuity, handover, identities, outputs, preflight
+from program.settings import StackSettings
 
 cfg = StackSettings.load()
 preflight.check()

@@ -15,27 +15,16 @@ from typing import Any
 
 from clients import contract, expiry, password, smoke, stack_outputs
 from clients.bundle import Bundle
-from clients.contract import Refusal
 from clients.folder import File, located, replace
-from console import use_utf8
-
-FINE, ENDS_SOON, REFUSED, INTERRUPTED = 0, 1, 2, 130
+from common.command import DONE, FINDINGS, finished
 
 
 def main(arguments: list[str] | None = None) -> int:
-    use_utf8()
-    given = _parser().parse_args(arguments)
-    try:
+    def run() -> int:
+        given = _parser().parse_args(arguments)
         return int(given.run(given))
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return INTERRUPTED
-    return REFUSED
+
+    return finished(run)
 
 
 def bundle(given: argparse.Namespace) -> int:
@@ -54,14 +43,14 @@ def bundle(given: argparse.Namespace) -> int:
     files = made.files(secret)
     replace(folder, files, made.kept(folder))
     _explain(made, folder, files)
-    return FINE
+    return DONE
 
 
 def call(given: argparse.Namespace) -> int:
     """Call the endpoint once as a client, with a bundle that is removed afterwards."""
     made = _bundle(_outputs(given, show_secrets=True), given.client, None)
     print(smoke.call(made))
-    return FINE
+    return DONE
 
 
 def certificates(given: argparse.Namespace) -> int:
@@ -75,7 +64,7 @@ def certificates(given: argparse.Namespace) -> int:
         print(expiry.table(rows))
     else:
         print("The stack has no certificates: its endpoint takes plain HTTP.")
-    return ENDS_SOON if any(row.fails for row in rows) else FINE
+    return FINDINGS if any(row.fails for row in rows) else DONE
 
 
 def _parser() -> argparse.ArgumentParser:

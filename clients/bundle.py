@@ -14,9 +14,10 @@ from typing import Any
 import jinja2
 
 from clients import contract, pkcs12
-from clients.contract import Endpoint, Issued, Refusal
+from clients.contract import Endpoint, Issued
 from clients.folder import File, holds, is_missing_or_empty, located, replace, require_same_bundle
 from clients.identity import Identity
+from common.refusal import Refusal
 
 SNIPPETS = Path(__file__).resolve().parent / "snippets"
 FOR_PEM = ("curl.sh", "with_requests.py", "with_httpx.py", "main.go")

@@ -1,26 +1,22 @@
 """The stack outputs as a consumer knows them, checked before anything is done with them.
 
-What the program exports is decided in `outputs.py` of the project; this is the reading side, which
-needs neither Pulumi nor the program. Values may be secret, so no sentence repeats one that is.
+What the program exports is decided in `program/outputs.py`; this is the reading side, which needs
+neither Pulumi nor the program. Values may be secret, so no sentence repeats one that is.
 """
 
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from clients.schema import VERSION
+from common.contract import VERSION
+from common.refusal import Refusal, shown
 
 HIDDEN = "[secret]"
-
-
-class Refusal(Exception):  # noqa: N818  reads as what it is
-    """Something that cannot be done, in one sentence for the person who asked for it."""
 
 
 class _Output(BaseModel):
@@ -149,12 +145,6 @@ def checked(model: type[_Model], value: object, name: str) -> _Model:
         raise Refusal(
             "these outputs cannot be used: " + "; ".join(_complaints(name, error))
         ) from None
-
-
-def shown(text: str) -> str:
-    """What somebody typed, quoted and kept to one short line."""
-    quoted = json.dumps(text)
-    return quoted if len(quoted) <= 80 else quoted[:77] + '..."'
 
 
 def _complaints(name: str, error: ValidationError) -> Iterable[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clients.contract import Refusal, shown
+from common.refusal import Refusal, shown
 
 _ELSEWHERE = "choose another folder with --out"
 

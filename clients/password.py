@@ -9,7 +9,7 @@ import getpass
 import sys
 
 from clients import pkcs12
-from clients.contract import Refusal
+from common.refusal import Refusal
 
 
 def require_source(*, from_stdin: bool, outputs_from_stdin: bool) -> None:

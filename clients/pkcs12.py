@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import PrivateFormat, pkcs12
 from cryptography.x509 import ObjectIdentifier
 
-from clients.contract import Refusal
 from clients.identity import Identity
+from common.refusal import Refusal
 
 ROUNDS = 600_000
 """Of both; OWASP's figure for PBKDF2-HMAC-SHA256. Java reads files of up to 5,000,000."""

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from clients.bundle import Bundle
-from clients.contract import Refusal
 from clients.folder import replace
+from common.refusal import Refusal
 
 ATTEMPTS = 20
 """With the waits between them some two minutes: containers restart after a deployment."""

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from clients.contract import Refusal, shown
+from common import pulumi_cli
+from common.refusal import Refusal, shown
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-# What `pulumi` says, and what to do about it. Its words, as of version 3.259.
+# Where a stack of this machine may be meant.
 _NEXT_STEPS = (
     (
         r"PULUMI_ACCESS_TOKEN must be set|not logged in",
@@ -27,11 +23,6 @@ _NEXT_STEPS = (
         "are there (for a stack on this machine `make up`, and then `make bundle` or "
         "`make certificates`)",
     ),
-    (
-        r"passphrase",
-        "the secrets of stack {stack} cannot be read; set PULUMI_CONFIG_PASSPHRASE or "
-        "PULUMI_CONFIG_PASSPHRASE_FILE to the right passphrase and try again",
-    ),
 )
 
 
@@ -41,25 +32,19 @@ def from_stack(stack: str, *, show_secrets: bool) -> dict[str, Any]:
     Raises:
         Refusal: if Pulumi is not there or cannot do it; says what to do next.
     """
-    if shutil.which("pulumi") is None:
-        raise Refusal(
-            "pulumi is not on PATH; install it (https://www.pulumi.com/docs/iac/download-install/)"
-            " or name a file made by `pulumi stack output --json --show-secrets` with --outputs"
-        )
-    command = ["pulumi", "stack", "output", "--json", "--non-interactive", "--stack", stack]
-    print(f"Reading the outputs of stack {stack} ...", file=sys.stderr, flush=True)
-    result = subprocess.run(
-        [*command, "--show-secrets"] if show_secrets else command,
-        cwd=PROJECT,
-        # Standard input may hold the bundle's password, which is not for Pulumi.
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
+    pulumi_cli.require(
+        "name a file made by `pulumi stack output --json --show-secrets` with --outputs"
     )
-    if result.returncode != 0:
-        raise Refusal(_reason(stack, result.stderr))
-    outputs = _parsed(result.stdout, f"pulumi's answer for stack {shown(stack)}")
+    print(f"Reading the outputs of stack {stack} ...", file=sys.stderr, flush=True)
+    command = ["stack", "output", "--json", *(["--show-secrets"] if show_secrets else [])]
+    answer = pulumi_cli.ask(stack, command)
+    if answer.code != 0:
+        raise Refusal(
+            pulumi_cli.next_step(stack, answer.said, answer.reason, _NEXT_STEPS)
+            or f"pulumi cannot read the outputs of stack {shown(stack)}: {answer.reason}; when "
+            "`pulumi stack output --json` works for it, this does"
+        )
+    outputs = _parsed(answer.output, f"pulumi's answer for stack {shown(stack)}")
     if not outputs:
         raise Refusal(
             f"stack {shown(stack)} has no outputs; first type `pulumi up --stack {stack}`, or "
@@ -96,16 +81,3 @@ def _parsed(text: str, title: str) -> dict[str, Any]:
         # Without the parser's words: they could quote a key.
         raise Refusal(f"{title} holds no outputs of a stack; {_MAKE_ONE}")
     return outputs
-
-
-def _reason(stack: str, said: str) -> str:
-    for pattern, words in _NEXT_STEPS:
-        if re.search(pattern, said):
-            return words.format(stack=shown(stack))
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    last = next((line for line in reversed(lines) if line.startswith("error:")), "")
-    reason = last.removeprefix("error:").strip() or (lines[-1] if lines else "it said nothing")
-    return (
-        f"pulumi cannot read the outputs of stack {shown(stack)}: {reason}; when "
-        "`pulumi stack output --json` works for it, this does"
-    )

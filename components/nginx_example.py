@@ -3,7 +3,7 @@
 The build runs `nginx -t` on it, with the very nginx that will run it: a template that nginx does
 not take ends in a failed build, before the running endpoint is touched. The values are no stack's,
 so the image is rebuilt when the template changes, and only then. Values from stack files cannot
-break what the example proves: settings/ lets no others through than these are examples of.
+break what the example proves: program/settings/ lets no others through than these are examples of.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ def render(variables: Mapping[str, object]) -> str:
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701  not HTML; names and serials are checked in settings/
+        autoescape=False,  # noqa: S701  not HTML; names and serials are checked in program/settings/
     )
     environment.filters["regex_escape"] = re.escape
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(variables)

@@ -46,7 +46,7 @@ def sizes(memory_in_gb: float, max_request_body_in_mb: int) -> Sizes:
     """Return the bounds that hold whatever clients send.
 
     Args:
-        memory_in_gb: the container's; settings/ refuses less than it can work with.
+        memory_in_gb: the container's; program/settings/ refuses less than it can work with.
         max_request_body_in_mb: the largest body that is taken.
     """
     buffer = min(BODY_BUFFER_IN_KB, max_request_body_in_mb * 1280)

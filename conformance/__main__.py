@@ -17,58 +17,51 @@ from pathlib import Path
 from pulumi import automation
 from rich.console import Console
 
+from common.command import DONE, FINDINGS, finished
+from common.refusal import Refusal
 from conformance import remote, report
 from conformance.case import CASES, Case
 from conformance.control_groups import why_none
 from conformance.local import Deployment, deployed, deployed_within_limits
 from conformance.peers import Endpoint
-from conformance.remote import UnusableError
 from conformance.report import Row
 from conformance.run import run
 from conformance.suite import GROUPS
-from console import use_utf8
-from localcloud.plugins.base import Refused
 
 TITLE = "Conformance"
 RESULTS = Path(".local/conformance")
-AS_EXPECTED, DIFFERENT, NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    use_utf8()
-    given = _parser().parse_args(arguments)
+    return finished(lambda: _prove(_parser().parse_args(arguments)))
+
+
+def _prove(given: argparse.Namespace) -> int:
+    cases = selected(given.only)
+    if given.list:
+        for case in cases:
+            print(f"{case.id:10} {case.presented}")
+        return DONE
+    if (given.endpoint is None) != (given.bundle is None):
+        raise Refusal("--endpoint and --bundle go together; give both, or none")
     try:
-        cases = selected(given.only)
-        if given.list:
-            for case in cases:
-                print(f"{case.id:10} {case.presented}")
-            return AS_EXPECTED
-        if (given.endpoint is None) != (given.bundle is None):
-            raise UnusableError("--endpoint and --bundle go together; give both, or none")
         rows = _run_all(given, cases)
-    except (UnusableError, Refused) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return NOT_RUN
     except automation.CommandError as error:
-        print(f"error: the stack could not be deployed: {error}", file=sys.stderr)
-        return NOT_RUN
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        raise Refusal(f"the stack could not be deployed: {error}") from None
     _report(given, rows)
-    return DIFFERENT if any(row.result and row.result.differs for row in rows) else AS_EXPECTED
+    return FINDINGS if any(row.result and row.result.differs for row in rows) else DONE
 
 
 def selected(only: str | None) -> list[Case]:
     """The cases of a list such as `CERT,TLS-03`, all without one.
 
     Raises:
-        UnusableError: if there is no such group or case.
+        Refusal: if there is no such group or case.
     """
     wanted = {name.strip().upper() for name in only.split(",")} if only else set(GROUPS)
     unknown = sorted(wanted - set(GROUPS) - set(CASES))
     if unknown:
-        raise UnusableError(
+        raise Refusal(
             f"--only: there is no {', '.join(unknown)}; it takes the groups {', '.join(GROUPS)} "
             "and cases such as CERT-01 (--list shows them all)"
         )
@@ -108,11 +101,11 @@ def _require_limits(given: argparse.Namespace, cases: Sequence[Case]) -> None:
     """Make sure that what is promised within limits can be tried within them.
 
     Raises:
-        UnusableError: if this machine has no control groups for this user.
+        Refusal: if this machine has no control groups for this user.
     """
     within = [case.id for case in cases if "limits" in case.needs]
     if within and not given.without_limits and (why := why_none()):
-        raise UnusableError(
+        raise Refusal(
             f"the containers' limits on memory and CPU cannot be had ({why}); be root, or have "
             f"`systemd-run --user` work, or leave {', '.join(within)} out: make conformance "
             "ARGS=--without-limits"

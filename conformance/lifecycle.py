@@ -21,7 +21,6 @@ from unittest import mock
 
 from pulumi import automation
 
-import identities
 from components import nginx_sidecar
 from conformance import late_clocks
 from conformance.case import Observed, case
@@ -30,6 +29,7 @@ from conformance.local import Deployment, deployed, describe
 from conformance.peers import Answer, Endpoint, Identity, read_all, write_private
 from conformance.years import aged
 from localcloud.stack import opened
+from program import identities
 
 ALICE, BOB = {"name": "alice"}, {"name": "bob"}
 PROMISED = "as promised, 0 refused"

@@ -17,10 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from common.names import PROJECT
 from conformance.control_groups import ControlGroup, control_groups
 from conformance.peers import Authority, Endpoint, Identity, write_private
 from localcloud.azure.cloud import Record
-from localcloud.home import PROJECT, Home
+from localcloud.home import Home
 from localcloud.stack import LocalStack, opened, plain
 
 CLIENTS: list[dict[str, Any]] = [

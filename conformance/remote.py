@@ -11,14 +11,11 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
+from common.refusal import Refusal
 from conformance.peers import Authority, Endpoint, Identity
 
 MODEL = "demo"
 FILES = ("client.crt", "client.key", "ca.crt", "endpoint.json")
-
-
-class UnusableError(Exception):
-    """Why nothing can be proven with this URL and this bundle, in one sentence."""
 
 
 class _Absent:
@@ -40,15 +37,15 @@ def endpoint(url: str, bundle: Path, folder: Path) -> Endpoint:
         folder: for files that are needed on the way.
 
     Raises:
-        UnusableError: if the URL is none, the bundle is incomplete or has expired, or the endpoint
+        Refusal: if the URL is none, the bundle is incomplete or has expired, or the endpoint
             does not answer it with the demo model's predictions.
     """
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise UnusableError(f"--endpoint: {url!r} is no https URL; type --endpoint https://NAME")
+        raise Refusal(f"--endpoint: {url!r} is no https URL; type --endpoint https://NAME")
     missing = [name for name in FILES if not (bundle / name).is_file()]
     if missing:
-        raise UnusableError(
+        raise Refusal(
             f"--bundle: {bundle} is without {', '.join(missing)}; make it with "
             f"`python -m clients bundle --stack S --client NAME --out {bundle}`"
         )
@@ -59,13 +56,13 @@ def endpoint(url: str, bundle: Path, folder: Path) -> Endpoint:
     )
     certificate = x509.load_pem_x509_certificate((bundle / "client.crt").read_bytes())
     if certificate.not_valid_after_utc < datetime.now(UTC):
-        raise UnusableError(
+        raise Refusal(
             f"--bundle: the certificate in {bundle} ended on "
             f"{certificate.not_valid_after_utc:%Y-%m-%d}; write the bundle again after `pulumi up`"
         )
     model = json.loads((bundle / "endpoint.json").read_text(encoding="utf-8")).get("modelName")
     if model != MODEL:
-        raise UnusableError(
+        raise Refusal(
             f"--bundle: its model is {model!r}, and the suite sends what the model {MODEL!r} "
             f"takes; run it against a stack with `modelName: {MODEL}` and the project's own model"
         )
@@ -93,12 +90,12 @@ def _require_predictions(made: Endpoint, url: str) -> None:
     try:
         answer = made.predict(made.alice)
     except ssl.SSLError as error:
-        raise UnusableError(f"{url} cannot be verified with the bundle's ca.crt: {error}") from None
+        raise Refusal(f"{url} cannot be verified with the bundle's ca.crt: {error}") from None
     except OSError as error:
-        raise UnusableError(f"{url} cannot be reached: {error}") from None
+        raise Refusal(f"{url} cannot be reached: {error}") from None
     body: Any = answer.body.decode(errors="replace")[:200]
     if answer.status != 200:
-        raise UnusableError(
+        raise Refusal(
             f"{url} answers the bundle's client {answer.status} ({body.strip()}); everything else "
             "would be refused for the same reason, and prove nothing"
         )

@@ -14,12 +14,13 @@ from typing import Any
 
 from pulumi import automation
 
-from console import use_utf8
+from common.command import use_utf8
+from common.names import CONTAINER_GROUP, PROJECT
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
-from localcloud.home import PROJECT, Home
-from localcloud.plugins.base import Refused
+from localcloud.home import Home
 from localcloud.stack import LocalStack, clear, foreign, opened, plain
 
 DEMO_INSTANCES = [[10.0], [9.0]]
@@ -44,7 +45,7 @@ def main() -> int:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         COMMANDS[arguments.command][0](arguments)
-    except Refused as refused:
+    except Refusal as refused:
         print(f"error: {refused}", file=sys.stderr)
         return 1
     except automation.CommandError as error:
@@ -125,7 +126,7 @@ def logs(arguments: argparse.Namespace) -> None:
     cloud = Cloud(home.cloud_file)
     groups = ContainerGroups(cloud, home.groups, records_only=False)
     found = False
-    for record in cloud.all("azure-native:containerinstance:ContainerGroup"):
+    for record in cloud.all(CONTAINER_GROUP):
         if record.stack != arguments.stack:
             continue
         for spec in record.inputs["containers"]:
@@ -135,7 +136,7 @@ def logs(arguments: argparse.Namespace) -> None:
                 for line in log.read_text(errors="replace", encoding="utf-8").splitlines():
                     print(f"{spec['name']}: {line}" if arguments.container is None else line)
     if not found:
-        raise Refused(f"stack {arguments.stack} has no such logs; type `make up` to start it")
+        raise Refusal(f"stack {arguments.stack} has no such logs; type `make up` to start it")
 
 
 def env(arguments: argparse.Namespace) -> None:
@@ -151,7 +152,7 @@ def env(arguments: argparse.Namespace) -> None:
 def call(arguments: argparse.Namespace) -> None:
     bundles = sorted(p for p in Home().bundles.glob("*") if p.is_dir())
     if not bundles:
-        raise Refused("there is no endpoint to call; type `make up` first")
+        raise Refusal("there is no endpoint to call; type `make up` first")
     _predict(bundles[0])
 
 
@@ -170,7 +171,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
 def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:
     """A bundle for each client, and none for those who are no longer clients."""
     from clients.bundle import write_bundle  # noqa: PLC0415  needs nothing before there is one
-    from clients.contract import Refusal  # noqa: PLC0415
+    from common.refusal import Refusal  # noqa: PLC0415
 
     certificates = outputs["clientCertificates"]
     for folder in local.home.bundles.glob("*"):
@@ -180,7 +181,7 @@ def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:
         try:
             write_bundle(local.home.bundles / client, client, outputs["endpoint"], certificate)
         except Refusal as refusal:
-            raise Refused(f"{client}'s bundle could not be written: {refusal}") from None
+            raise Refusal(f"{client}'s bundle could not be written: {refusal}") from None
     return [local.home.bundles / client for client in certificates]
 
 
@@ -192,7 +193,7 @@ def _predict(bundle: Path) -> None:
     try:
         predictions = predict(bundle, DEMO_INSTANCES)
     except (httpx.HTTPError, OSError) as error:
-        raise Refused(
+        raise Refusal(
             f"the endpoint did not answer {bundle.name}: {error}. Type `make logs` to see what "
             "its containers say"
         ) from None

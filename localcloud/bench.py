@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from localcloud.home import PROJECT, Home
+from common.names import PROJECT
+from localcloud.home import Home
 
 # Away from what a user of this machine may have running with `make up`.
 _CONFIG: dict[str, Any] = {"endpointPort": 18443, "modelPort": 18501, "healthPort": 18502}

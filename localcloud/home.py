@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from common.names import PROJECT
+from common.refusal import Refusal
 from localcloud.files import write
-from localcloud.plugins.base import Refused
-
-PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Home:
@@ -72,7 +71,7 @@ class Home:
         """Keep other runs out; yields whether the last run was cut short.
 
         Raises:
-            Refused: if another run is under way.
+            Refusal: if another run is under way.
         """
         marker = self._private("") / "running"
         with open(marker, "a+", encoding="utf-8") as file:
@@ -80,7 +79,7 @@ class Home:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 file.seek(0)
-                raise Refused(
+                raise Refusal(
                     f"another run (process {file.read() or 'unknown'}) is working in "
                     f"{self.folder}; wait for it to end"
                 ) from None

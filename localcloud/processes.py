@@ -25,7 +25,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from localcloud.plugins.base import Refused
+from common.refusal import Refusal
 
 PROBER = "_prober"
 _ALL = "containers"
@@ -89,10 +89,10 @@ class Group:
         """Start the containers and wait until each is ready.
 
         Raises:
-            Refused: if one does not get ready; the end of its log is in the message.
+            Refusal: if one does not get ready; the end of its log is in the message.
         """
         if len(str(self._socket)) > _SOCKET_PATH_LIMIT:
-            raise Refused(
+            raise Refusal(
                 f"{self._socket} is too long a path for a socket ({len(str(self._socket))} "
                 f"characters, at most {_SOCKET_PATH_LIMIT}); clone the project into a folder with "
                 "a shorter path"
@@ -160,7 +160,7 @@ class Group:
         deadline = time.monotonic() + 5
         while strays := _processes_in(self.folder):
             if time.monotonic() > deadline:
-                raise Refused(
+                raise Refusal(
                     f"processes {', '.join(map(str, strays))} of {self.folder} do not end; "
                     f"type: kill -9 {' '.join(map(str, strays))}"
                 )
@@ -286,7 +286,7 @@ class Group:
             else []
         )
         self.stop()
-        raise Refused(
+        raise Refusal(
             f"container '{container.name}' was not ready after {START_TIMEOUT_SECONDS} seconds. "
             "The end of its log:\n  " + "\n  ".join(tail or ["(nothing)"])
         )
@@ -296,19 +296,19 @@ def require_free_port(port: int, key: str = "") -> None:
     """Make sure that nothing listens on a port of this machine.
 
     Raises:
-        Refused: naming the port, the key that sets it and a free one.
+        Refusal: naming the port, the key that sets it and a free one.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("", port))
         except PermissionError:
-            raise Refused(
+            raise Refusal(
                 f"{key or 'port'}: {port} may not be bound by this user; it takes a port from "
                 f"1024 up. Put `{_key(key)}: {_free_port()}` into the stack file"
             ) from None
         except OSError:
-            raise Refused(
+            raise Refusal(
                 f"{key or 'port'}: {port} is taken on this machine (`ss -ltnp` shows by whom); it "
                 f"takes a port that is free. Put `{_key(key)}: {_free_port()}` into the stack "
                 "file, or stop the other program"

@@ -21,23 +21,23 @@ from typing import Any
 import yaml
 from pulumi import automation
 
+from common.names import CONTAINER_GROUP, LOCATION, PROJECT, PROJECT_NAME
+from common.refusal import Refusal
+from common.stack_file import read
 from localcloud import engine
 from localcloud.azure.cloud import Cloud, Damaged, Record
 from localcloud.azure.container_groups import ContainerGroups, Limit
 from localcloud.azure.registry import RegistryServers
 from localcloud.files import write
-from localcloud.home import PROJECT, Home
+from localcloud.home import Home
 from localcloud.plugins.azure_native import AzureNative
-from localcloud.plugins.base import Plugin, Refused, serve
+from localcloud.plugins.base import Plugin, serve
 from localcloud.plugins.docker import Docker
 from localcloud.plugins.random import Random
 from localcloud.plugins.tls import Tls
 from localcloud.processes import Group, require_free_port
-from stack_file import StackFileError, read
 
-PROJECT_NAME = "mtls-model-endpoint"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_CONTAINER_GROUP = "azure-native:containerinstance:ContainerGroup"
 
 
 def program() -> None:
@@ -65,7 +65,7 @@ class LocalStack:
         self.config = config
 
     def container_groups(self) -> list[Record]:
-        return [r for r in self.cloud.all(_CONTAINER_GROUP) if r.stack == self.stack.name]
+        return [r for r in self.cloud.all(CONTAINER_GROUP) if r.stack == self.stack.name]
 
     def up(self, **options: Any) -> None:
         """Deploy; containers that an outage stopped are started first."""
@@ -113,7 +113,7 @@ class LocalStack:
             keys += ["endpointPort", "healthPort"]
         for key in keys:
             # `pulumi config set` writes numbers as text. Whether it is a port at all is for
-            # settings/ to say.
+            # program/settings/ to say.
             port = str(self.config[key])
             if re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536:
                 require_free_port(int(port), key)
@@ -154,7 +154,7 @@ def opened(
         limit: bounds what a container may take; nothing does unless given.
 
     Raises:
-        Refused: if there is no such stack file, or another run is under way.
+        Refusal: if there is no such stack file, or another run is under way.
     """
     home = home or Home()
     require_pulumi()
@@ -167,7 +167,7 @@ def opened(
         closing.callback(registries.stop_all)
         registries.start_all()
         plugins: list[Plugin] = [
-            AzureNative(cloud, values["azure-native:location"], groups, registries),
+            AzureNative(cloud, values[LOCATION], groups, registries),
             Docker(cloud, PROJECT, home.images, say, records_only=records_only),
         ]
         plugins += [p for p in (Tls(), Random()) if not _use_installed(p.name, home)]
@@ -218,7 +218,7 @@ def opened(
 def require_pulumi() -> None:
     """Make sure that there is an engine to run."""
     if shutil.which("pulumi") is None:
-        raise Refused("pulumi is not on PATH; type `make up`, which installs it below .local/")
+        raise Refusal("pulumi is not on PATH; type `make up`, which installs it below .local/")
 
 
 def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     as it is. How that is encrypted counts only where it has secrets: the state here is another.
 
     Raises:
-        Refused: if its secrets are encrypted by somebody who is not on this machine.
+        Refusal: if its secrets are encrypted by somebody who is not on this machine.
     """
     stack_file, has_secrets = _parsed(name)
     folder = home.work_folder(name)
@@ -238,7 +238,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     if has_secrets:
         provider = stack_file.get("secretsprovider", "passphrase")
         if provider != "passphrase":
-            raise Refused(
+            raise Refusal(
                 f"Pulumi.{name}.yaml holds secrets that only {provider} decrypts, so there is no "
                 "local cloud for it; use `pulumi` itself where you are logged in"
             )
@@ -260,7 +260,7 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     write(target, yaml.safe_dump(stack_file))
     defaults = {k: v["default"] for k, v in project["config"].items() if "default" in v}
     given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in stack_file["config"].items()}
-    return {**defaults, "azure-native:location": "", **given}
+    return {**defaults, LOCATION: "", **given}
 
 
 def _written(stack_file: Path) -> dict[str, Any]:
@@ -284,13 +284,10 @@ def _require_whole_state(folder: Path, name: str) -> None:
 
 
 def _parsed(name: str) -> tuple[dict[str, Any], bool]:
-    """A stack file, and whether it has secrets; raises Refused where it is none."""
-    try:
-        file = read(PROJECT, name)
-    except StackFileError as error:
-        raise Refused(str(error)) from None
+    """A stack file, and whether it has secrets; raises Refusal where it is none."""
+    file = read(PROJECT, name)
     if not file.config:
-        raise Refused(
+        raise Refusal(
             f"{file.name} has no `config:` with the stack's keys below it, one line for each"
         )
     return {**file.others, "config": file.config}, _has_secret(file.config)

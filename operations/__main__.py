@@ -10,24 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import stack_file
-from clients.contract import Refusal
-from console import use_utf8
+from common import pulumi_cli, stack_file
+from common.command import DONE, FINDINGS, finished
+from common.names import PROJECT, PROJECT_NAME
+from common.refusal import Refusal
 from operations import names
-from review.source import Pack, next_step, require_python
+from policy.pack import Pack, require_python
 
-PROJECT = Path(__file__).resolve().parent.parent
-
-DONE, DRIFT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 CHANGES_WERE_FOUND = 7
 """Of `pulumi ... --expect-no-changes`, as of version 3.259."""
 
@@ -46,23 +42,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--leave-names", action="store_true", help="destroy while names of your own lead there"
     )
-    use_utf8()
-    given = parser.parse_args(arguments)
-    try:
+
+    def run() -> int:
+        given = parser.parse_args(arguments)
         environment = _require(given.operation, given.stack)
+        if given.operation == "drift":
+            return drift(given.stack)
         if given.operation == "deploy":
             deploy(given.stack, environment)
-        elif given.operation == "destroy":
-            destroy(given.stack, environment, leave_names=given.leave_names)
         else:
-            return drift(given.stack)
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return INTERRUPTED
-    return DONE
+            destroy(given.stack, environment, leave_names=given.leave_names)
+        return DONE
+
+    return finished(run)
 
 
 def deploy(stack: str, environment: str) -> None:
@@ -76,7 +68,9 @@ def deploy(stack: str, environment: str) -> None:
         )
     config = f"policy/config/{environment}.json"
     Pack(PROJECT / "policy", PROJECT / config).require()
-    _pulumi(stack, ["up", "--yes", "--policy-pack", "policy", "--policy-pack-config", config])
+    pulumi_cli.show(
+        stack, ["up", "--yes", "--policy-pack", "policy", "--policy-pack-config", config]
+    )
 
 
 def destroy(stack: str, environment: str, *, leave_names: bool = False) -> None:
@@ -84,7 +78,7 @@ def destroy(stack: str, environment: str, *, leave_names: bool = False) -> None:
 
     Its resource group stays: the right to deploy into it is bound to it, and would go with it.
     """
-    own = stack_file.read(PROJECT, stack).config.get("mtls-model-endpoint:serverNames") or []
+    own = stack_file.read(PROJECT, stack).config.get(f"{PROJECT_NAME}:serverNames") or []
     if environment == "prod":
         records = f", after the DNS records of {', '.join(own)} are gone" if own else ""
         raise Refusal(
@@ -105,7 +99,7 @@ def destroy(stack: str, environment: str, *, leave_names: bool = False) -> None:
                 "after this; remove the DNS record, and when its TTL has passed type `make destroy "
                 f"S={stack}` again (ARGS=--leave-names destroys all the same)"
             )
-    _pulumi(stack, ["destroy", "--yes", "--exclude", "**ResourceGroup::resource-group"])
+    pulumi_cli.show(stack, ["destroy", "--yes", "--exclude", "**ResourceGroup::resource-group"])
 
 
 def drift(stack: str) -> int:
@@ -116,7 +110,7 @@ def drift(stack: str) -> int:
     with tempfile.TemporaryDirectory(prefix="drift-") as folder:
         log = Path(folder) / "events"
         options = ["--preview-only", "--expect-no-changes", "--event-log", str(log)]
-        code = _pulumi(stack, ["refresh", *options], {DONE, CHANGES_WERE_FOUND})
+        code = pulumi_cli.show(stack, ["refresh", *options], {DONE, CHANGES_WERE_FOUND})
         changes = drifted(log.read_text(encoding="utf-8").splitlines()) if code else []
     due = [name for name, type_, _ in changes if type_.startswith("tls:")]
     others = [
@@ -135,7 +129,7 @@ def drift(stack: str) -> int:
     for name, op in others:
         print(f"Drift: {name} {words.get(op, op)}.")
     print(f"`make deploy S={stack}` puts it back; `pulumi refresh` accepts it first.")
-    return DRIFT
+    return FINDINGS
 
 
 def drifted(lines: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -158,58 +152,19 @@ def _require(operation: str, stack: str) -> str:
             f"stack local is of this machine: type `{_ON_THIS_MACHINE[operation]}` for it, or "
             f"`make {operation} S=dev` for one in Azure"
         )
-    try:
-        return stack_file.environment(PROJECT, stack)
-    except stack_file.StackFileError as error:
-        raise Refusal(str(error)) from None
+    return stack_file.environment(PROJECT, stack)
 
 
 def _resources(stack: str) -> list[dict[str, Any]]:
     """What the stack's state holds, with what is secret in it encrypted."""
-    command = ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, encoding="utf-8", check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["it gave no reason"])[-1]
-        reason = reason.removeprefix("error: ")
+    answer = pulumi_cli.ask(stack, ["stack", "export"])
+    if answer.code:
         raise Refusal(
-            next_step(stack, done.stderr, reason)
-            or f"the state of stack {stack} cannot be read: {reason}"
+            pulumi_cli.next_step(stack, answer.said, answer.reason)
+            or f"the state of stack {stack} cannot be read: {answer.reason}"
         )
-    resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources") or []
+    resources: list[dict[str, Any]] = json.loads(answer.output)["deployment"].get("resources") or []
     return resources
-
-
-def _pulumi(
-    stack: str, arguments: list[str], fine: frozenset[int] | set[int] = frozenset({0})
-) -> int:
-    """Run it, with what it says shown as it comes; raises Refusal if it does not come through."""
-    print(f"{arguments[0]} of stack {stack} ...", file=sys.stderr, flush=True)
-    command = ["pulumi", *arguments, "--stack", stack, "--non-interactive"]
-    said = []
-    with subprocess.Popen(
-        command,
-        cwd=PROJECT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",  # a byte that is none must not end a deployment half way
-        # Without the second there is no --event-log.
-        env={
-            **os.environ,
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "PULUMI_DEBUG_COMMANDS": "true",
-        },
-    ) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            said.append(line)
-    if process.returncode in fine:
-        return process.returncode
-    errors = [line.strip() for line in said if "error:" in line] or ["it gave no reason"]
-    reason = errors[-1].removeprefix("error: ")
-    todo = next_step(stack, "\n".join(errors), reason)
-    raise Refusal(todo or f"`pulumi {arguments[0]}` of stack {stack} failed; it says why above")
 
 
 if __name__ == "__main__":

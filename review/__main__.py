@@ -18,42 +18,32 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-import stack_file
-from clients.contract import Refusal
-from console import use_utf8
+from common import stack_file
+from common.command import DONE, FINDINGS, finished
+from common.names import PROJECT
+from common.refusal import Refusal
+from policy.pack import Pack
 from review import source
 from review.graph import svg
 from review.report import Review, markdown
-from review.source import Pack
 from review.steps import Preview
-
-CLEAN, FINDINGS, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    use_utf8()
-    given = _parser().parse_args(arguments)
-    try:
-        preview = _preview(given)
-        review = Review.of(preview, datetime.now(UTC), given.base)
-        text = markdown(review)
-        if given.markdown:
-            Path(given.markdown).write_text(text, encoding="utf-8")
-        if given.svg:
-            Path(given.svg).write_text(svg(preview), encoding="utf-8")
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except Refusal as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return REFUSED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror or error}", file=sys.stderr)
-        return REFUSED
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        return INTERRUPTED
-    return FINDINGS if review.findings else CLEAN
+    return finished(lambda: _review(_parser().parse_args(arguments)))
+
+
+def _review(given: argparse.Namespace) -> int:
+    preview = _preview(given)
+    review = Review.of(preview, datetime.now(UTC), given.base)
+    text = markdown(review)
+    if given.markdown:
+        Path(given.markdown).write_text(text, encoding="utf-8")
+    if given.svg:
+        Path(given.svg).write_text(svg(preview), encoding="utf-8")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    return FINDINGS if review.findings else DONE
 
 
 def _preview(given: argparse.Namespace) -> Preview:
@@ -71,7 +61,7 @@ def _preview(given: argparse.Namespace) -> Preview:
     # The engine is started in another folder than this.
     config = Path(given.policy_pack_config).resolve() if given.policy_pack_config else None
     folder = Path(given.policy_pack).resolve() if given.policy_pack else None
-    if folder == source.PROJECT / "policy" and config is None:
+    if folder == PROJECT / "policy" and config is None:
         config = _rules(given.stack)
     pack = Pack(folder, config) if folder else None
     if given.local or given.base is not None or given.stack == "local":
@@ -84,11 +74,8 @@ def _preview(given: argparse.Namespace) -> Preview:
 
 def _rules(stack: str) -> Path:
     """What the project's own policies are told for the environment of a stack."""
-    try:
-        environment = stack_file.environment(source.PROJECT, stack)
-    except stack_file.StackFileError as error:
-        raise Refusal(str(error)) from None
-    return source.PROJECT / "policy" / "config" / f"{environment}.json"
+    environment = stack_file.environment(PROJECT, stack)
+    return PROJECT / "policy" / "config" / f"{environment}.json"
 
 
 def _parser() -> argparse.ArgumentParser:

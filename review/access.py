@@ -1,8 +1,9 @@
 """Who may call before and after, and which certificates change, from the plan and the last outputs.
 
-The rules are those of continuity.py, applied to what can be known before: a client's certificate
-is let in as long as its generation is listed, has the same key, and its CA is trusted. Serial
-numbers and dates of what is issued are known only afterwards, so ends of new ones are estimates.
+The rules are those of program/continuity.py, applied to what can be known before: a client's
+certificate is let in as long as its generation is listed, has the same key, and its CA is trusted.
+Serial numbers and dates of what is issued are known only afterwards, so ends of new ones are
+estimates.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from clients.contract import Refusal, shown
-from clients.schema import VERSION
+from common.contract import VERSION
+from common.refusal import Refusal, shown
 from review.steps import MAKE_ONE, Preview, Step
 
 _NAME = re.compile(

@@ -1,7 +1,7 @@
 """Where clients find the endpoint today and then, and whether those who go on as before find it.
 
 Today's address is the stack's output `endpoint`. The new one is made from the stack file, as
-outputs.py makes it: in a preview the engine does not tell the stack's new outputs.
+program/outputs.py makes it: in a preview the engine does not tell the stack's new outputs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.names import LOCATION
 from review import sidecar
 from review.steps import Preview
 from review.text import code, joined
@@ -157,7 +158,7 @@ def _fqdn(preview: Preview, before: Address) -> str | None:
         return None
     step = preview.by_name.get("dns-label-suffix")
     is_new = step is not None and step.op in ("create", "replace")
-    location = preview.text("azure-native:location")
+    location = preview.text(LOCATION)
     region = location.replace(" ", "").lower() if location else was["region"]
     label = f"{preview.text('dnsLabel')}-{_NEW_SUFFIX if is_new else was['suffix']}"
     if _is_hashed(preview):

@@ -16,8 +16,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from clients.contract import Refusal, shown
-from localcloud.home import PROJECT, Home
+from common.names import PROJECT
+from common.refusal import Refusal, shown
+from localcloud.home import Home
 from review.text import without_keys
 
 _FOLDER = PROJECT / ".local" / "review"
@@ -29,7 +30,7 @@ import sys
 from pathlib import Path
 from pulumi import automation
 from localcloud.home import Home
-from localcloud.plugins.base import Refused
+from common.refusal import Refusal
 from localcloud.stack import opened
 
 errors = []
@@ -42,7 +43,7 @@ def note(event):
 try:
     with opened(sys.argv[1], home=Home(Path(sys.argv[2])), records_only=True) as local:
         local.up(on_event=note)
-except Refused as refused:
+except Refusal as refused:
     sys.exit(str(refused))
 except automation.CommandError as error:
     sys.exit(errors[0] if errors else str(error))

@@ -13,14 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from common.names import CONTAINER_GROUP, LOCATION, REGISTRY, VAULT, WORKSPACE
 from review.steps import Preview, State, Step
 
 HOURS = 730
 DAYS = HOURS / 24
-GROUP = "azure-native:containerinstance:ContainerGroup"
-REGISTRY = "azure-native:containerregistry:Registry"
-WORKSPACE = "azure-native:operationalinsights:Workspace"
-VAULT = "azure-native:keyvault:Vault"
 
 
 @dataclass(frozen=True)
@@ -76,12 +73,12 @@ def prices() -> Mapping[str, Any]:
 def of(preview: Preview, listed: Mapping[str, Any] | None = None) -> Cost:
     """Both sides of a preview, at the prices listed."""
     listed = prices() if listed is None else listed
-    location = str(preview.setting("azure-native:location") or "")
+    location = str(preview.setting(LOCATION) or "")
     return Cost(tuple(_lines(preview.resources, listed, location)))
 
 
 def _lines(steps: Iterable[Step], listed: Mapping[str, Any], location: str) -> Iterable[Line]:
-    compute = {GROUP: _group, REGISTRY: _registry, WORKSPACE: _workspace, VAULT: _vault}
+    compute = {CONTAINER_GROUP: _group, REGISTRY: _registry, WORKSPACE: _workspace, VAULT: _vault}
     for step in steps:
         if price := compute.get(step.type):
             sides = [

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from common.names import CONTAINER_GROUP, REGISTRY, RESOURCE_GROUP, VAULT, WORKSPACE
 from review import address
 from review.access import Access
 from review.address import Move
-from review.cost import GROUP, REGISTRY, VAULT, WORKSPACE
 from review.limits import Limits
 from review.steps import Preview, Step
 from review.text import code, joined, plain
 
 WARN_DAYS = 30
-"""As in settings/certificates.py: what `certificates.expiry.warnDays` is if it is left out."""
+"""What `certificates.expiry.warnDays` is if it is left out, as in program/settings/."""
 
 _HOLDS = {
-    "azure-native:resources:ResourceGroup": "everything that is in it",
+    RESOURCE_GROUP: "everything that is in it",
     REGISTRY: "the images that are in it",
     WORKSPACE: "the logs that are in it",
     VAULT: "the bundles that are in it",
@@ -77,12 +77,12 @@ def _of_limits(limits: Limits) -> Iterator[str]:
 
 def _of_a_step(step: Step) -> Iterator[str]:
     why = f" Because of {paths(step)}." if step.paths else ""
-    if step.type == GROUP and step.op == "replace":
+    if step.type == CONTAINER_GROUP and step.op == "replace":
         yield (
             f"{code(step.name)} is replaced: nobody is served while the new one starts, and its "
             f"IP address changes (the name stays).{why}"
         )
-    elif step.type == GROUP and step.op == "delete":
+    elif step.type == CONTAINER_GROUP and step.op == "delete":
         yield f"{code(step.name)} is deleted: there is no endpoint any more."
     elif step.op in _ENDS and step.type in _HOLDS:
         yield f"{code(step.name)} is {step.op}d, and with it {_HOLDS[step.type]}.{why}"

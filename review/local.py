@@ -8,11 +8,11 @@ from typing import Any
 
 from pulumi import automation
 
-from clients.contract import Refusal
-from localcloud.plugins.base import Refused
+from common.refusal import Refusal
 from localcloud.stack import LocalStack, opened
+from policy.pack import Pack
 from review.base import deployed
-from review.source import Pack, understood
+from review.source import understood
 from review.steps import Preview
 
 
@@ -32,7 +32,7 @@ def from_local_cloud(stack: str, pack: Pack | None, base: str | None = None) -> 
             opened(stack, home=home, records_only=True) as local,
         ):
             return preview(local, pack)
-    except Refused as refused:
+    except Refusal as refused:
         raise Refusal(str(refused)) from None
 
 

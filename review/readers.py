@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.names import ROLE_ASSIGNMENT
 from review.steps import Preview
 
-ROLE = "azure-native:authorization:RoleAssignment"
 _READER = re.compile(
     r"client-vault-reader-(?P<client>.+)-(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-.+)"
 )
@@ -31,7 +31,7 @@ def changed(preview: Preview) -> Sequence[Reader]:
     found = [
         Reader(reader["client"], reader["id"], step.op == "create")
         for step in preview.resources
-        if step.type == ROLE and step.op in ("create", "delete")
+        if step.type == ROLE_ASSIGNMENT and step.op in ("create", "delete")
         if (reader := _READER.fullmatch(step.name))
     ]
     return sorted(found, key=lambda reader: (not reader.gains, reader.client, reader.object_id))

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.names import CONTAINER_GROUP, IDENTITY, REGISTRY
 from review import address, cost, findings, limits, readers
 from review.access import Access, Certificate, Client
 from review.address import Move
-from review.cost import GROUP, REGISTRY, Cost, Price
+from review.cost import Cost, Price
 from review.findings import paths
 from review.limits import Limits
 from review.steps import Preview, Step
@@ -31,7 +32,7 @@ _OPERATIONS = {
 }
 
 
-_ASKED = (REGISTRY, "azure-native:managedidentity:UserAssignedIdentity")
+_ASKED = (REGISTRY, IDENTITY)
 """Whose outputs others use; of an update's, a preview knows name and location alone."""
 
 
@@ -59,7 +60,7 @@ class Review:
     def changed(self) -> list[Step]:
         order = list(_OPERATIONS)
         steps = [step for step in self.preview.resources if step.op in _OPERATIONS]
-        return sorted(steps, key=lambda step: (order.index(step.op), step.type != GROUP))
+        return sorted(steps, key=lambda step: (order.index(step.op), step.type != CONTAINER_GROUP))
 
 
 def markdown(review: Review) -> str:
@@ -89,7 +90,7 @@ def summary(review: Review) -> str:
     head = counted(len(review.findings), "finding") if review.findings else "No findings"
     if review.preview.refused:
         return f"{head}: the engine refuses this, so what it would do is known only in part."
-    group = next((step.op for step in steps if step.type == GROUP), "")
+    group = next((step.op for step in steps if step.type == CONTAINER_GROUP), "")
     effect = {
         "replace": "the container group is replaced (new IP address, downtime)",
         "delete": "the container group is deleted",
@@ -181,7 +182,7 @@ def _resources(review: Review) -> Iterable[str]:
 
 def _effect(step: Step) -> str:
     effect = ""
-    if step.type == GROUP:
+    if step.type == CONTAINER_GROUP:
         effect = {
             "update": "restarts the containers, the IP address stays",
             "replace": "downtime, the IP address changes",

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from review.steps import PROJECT_NAME, Preview
+from common.names import SIDECAR
+from review.steps import Preview
 
-_SIDECAR = f"{PROJECT_NAME}:index:NginxSidecar"
 _NAMES = re.compile(r"^\s*server_name ([^;]+);", re.MULTILINE)
 _BODY = re.compile(r"^\s*client_max_body_size (\d+)m;", re.MULTILINE)
 _GRANTS = re.compile(r"\$path_is_granted \{(.*?)\n    \}", re.DOTALL)
@@ -46,7 +46,7 @@ class Sidecar:
 def running(preview: Preview) -> Sidecar | None:
     """The sidecar of today; None where there is none, or the preview does not tell."""
     for step in preview.steps:
-        if step.type == _SIDECAR and step.old:
+        if step.type == SIDECAR and step.old:
             return parsed(str(step.old.outputs.get("configuration")))
     return None
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from clients.contract import Refusal, shown
+from common.names import COMPONENTS, PROJECT_NAME
+from common.refusal import Refusal, shown
 
-PROJECT_NAME = "mtls-model-endpoint"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that it learns only when deploying."""
 
@@ -42,7 +42,7 @@ _OPS = frozenset(
         "extend-parameterize",
     ]
 )
-_NOT_SHOWN = (_STACK, "pulumi:providers:", f"{PROJECT_NAME}:index:")
+_NOT_SHOWN = (_STACK, "pulumi:providers:", COMPONENTS)
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
 _PARTS_OF_A_REPLACEMENT = ("create-replacement", "delete-replaced", "discard-replaced")
 MAKE_ONE = "make it with `pulumi preview --json --show-sames`"

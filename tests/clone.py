@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 Said = subprocess.CompletedProcess[str]
 

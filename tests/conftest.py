@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.names import PROJECT
 from conformance.local import (
     Deployment,
     deployed,
@@ -15,7 +16,6 @@ from conformance.local import (
     shared_home,
 )
 from conformance.peers import Endpoint
-from localcloud.home import PROJECT
 
 __all__ = ["Deployment", "free_ports", "shared_home"]
 

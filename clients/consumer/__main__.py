@@ -27,7 +27,7 @@ def understood(endpoint: dict[str, Any] | None) -> dict[str, Any]:
     if (version := endpoint.get("version", 0)) != VERSION:
         raise pulumi.RunError(
             f"{producer_name} has outputs of version {version:g}, and this program reads version "
-            f"{VERSION}. Read what has changed in clients/schema/ of that project."
+            f"{VERSION}. Read what has changed in common/contract/ of that project."
         )
     if endpoint["auth"] != "mtls":
         raise pulumi.RunError(f"{producer_name} takes calls from anybody (tls: none).")

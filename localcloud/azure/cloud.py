@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from common.names import REGISTRY
+from common.refusal import Refusal
 from localcloud.files import write
-from localcloud.plugins.base import Refused
 
 SUBSCRIPTION = "00000000-0000-0000-0000-00000000c10d"
 TENANT = "00000000-0000-0000-0000-0000000010ca"
@@ -39,7 +40,7 @@ class Record:
         return self.urn.split("::")[0].removeprefix("urn:pulumi:")
 
 
-class Damaged(Refused):
+class Damaged(Refusal):
     """A file that the local cloud wrote cannot be read any more."""
 
     def __init__(self, path: Path) -> None:
@@ -87,7 +88,7 @@ class Cloud:
 def registry_for(cloud: Cloud, image: str) -> Record | None:
     """The registry of this cloud that an image reference names."""
     host = image.split("/", 1)[0]
-    for record in cloud.all("azure-native:containerregistry:Registry"):
+    for record in cloud.all(REGISTRY):
         if record.outputs.get("loginServer") == host:
             return record
     return None

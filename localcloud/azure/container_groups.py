@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from common.refusal import Refusal
 from localcloud.azure import rules
 from localcloud.azure.cloud import TENANT, Cloud, Record, registry_for
-from localcloud.plugins.base import Properties, Refused
+from localcloud.plugins.base import Properties
 from localcloud.processes import Container, Group, Probe, require_free_port
 
 LOOPBACK = "127.0.0.1"
@@ -142,7 +143,7 @@ class ContainerGroups:
         image = spec["image"]
         registry = registry_for(self._cloud, image)
         if registry is None:
-            raise Refused(
+            raise Refusal(
                 f"the local cloud runs only images that were built on this machine, and {image} "
                 "was not; take modelImage.ref out of the stack file, or deploy to Azure"
             )

@@ -23,9 +23,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from common.names import REGISTRY
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud
 from localcloud.files import write
-from localcloud.plugins.base import Refused
 
 
 class RegistryServers:
@@ -45,21 +46,21 @@ class RegistryServers:
 
     def start_all(self) -> None:
         """Open the doors of the registries that are there from earlier runs."""
-        for record in self._cloud.all("azure-native:containerregistry:Registry"):
+        for record in self._cloud.all(REGISTRY):
             self.start(int(record.outputs["loginServer"].rsplit(":", 1)[1]))
 
     def start(self, port: int = 0) -> str:
         """Open a door; returns the login server.
 
         Raises:
-            Refused: if another program has taken the port of a registry of an earlier run.
+            Refusal: if another program has taken the port of a registry of an earlier run.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self._key)
         try:
             server = _Server(("127.0.0.1", port), _handler(self._cloud))
         except OSError:
-            raise Refused(
+            raise Refusal(
                 f"port {port} of the registry localhost:{port} is taken on this machine "
                 f"(`ss -ltnp 'sport = :{port}'` shows by whom); stop the other program"
             ) from None

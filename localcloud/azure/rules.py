@@ -12,8 +12,10 @@ import json
 import re
 from typing import Any
 
+from common.names import CONTAINER_GROUP, RESOURCE_GROUP, ROLE_ASSIGNMENT
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud, Record, registry_for
-from localcloud.plugins.base import UNKNOWN, Properties, Refused
+from localcloud.plugins.base import UNKNOWN, Properties
 
 ACR_PULL_ROLE = "7f951dda-4ed3-4680-a7ca-43fe172d538d"
 
@@ -31,17 +33,17 @@ _SPOT = (
 _NAMES = "https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
 
 
-def refused(status: int, code: str, message: str) -> Refused:
+def refused(status: int, code: str, message: str) -> Refusal:
     """As pulumi-azure-native prints what Azure Resource Manager answers."""
-    return Refused(f'Status={status} Code="{code}" Message="{message}"')
+    return Refusal(f'Status={status} Code="{code}" Message="{message}"')
 
 
-def documented(limit: str, source: str) -> Refused:
+def documented(limit: str, source: str) -> Refusal:
     """A limit whose message is not known: what is documented, and where."""
-    return Refused(f"Azure refuses this: {limit} ({source})")
+    return Refusal(f"Azure refuses this: {limit} ({source})")
 
 
-def not_found(arm_id: str) -> Refused:
+def not_found(arm_id: str) -> Refusal:
     """What Azure says of an id that leads nowhere."""
     _, _, within = arm_id.partition("/resourceGroups/")
     group, _, path = within.partition("/providers/")
@@ -254,7 +256,7 @@ def _check_address(group: str, inputs: Properties, address: Properties) -> None:
 
 def check_label_is_free(cloud: Cloud, arm_id: str, inputs: Properties) -> None:
     label = (inputs.get("ipAddress") or {}).get("dnsNameLabel")
-    for other in cloud.all("azure-native:containerinstance:ContainerGroup"):
+    for other in cloud.all(CONTAINER_GROUP):
         taken = (other.inputs.get("ipAddress") or {}).get("dnsNameLabel")
         same_region = other.inputs.get("location") == inputs.get("location")
         if label and other.id != arm_id and taken == label and same_region:
@@ -294,7 +296,7 @@ def _may_pull(cloud: Cloud, registry: Record, inputs: Properties) -> bool:
         assignment.inputs["scope"].lower() == registry.id.lower()
         and assignment.inputs["principalId"] in principals
         and assignment.inputs["roleDefinitionId"].endswith(ACR_PULL_ROLE)
-        for assignment in cloud.all("azure-native:authorization:RoleAssignment")
+        for assignment in cloud.all(ROLE_ASSIGNMENT)
     )
 
 
@@ -319,7 +321,7 @@ def check_update_is_allowed(old: Properties, new: Properties) -> None:
 
 
 def check_resource_group_exists(cloud: Cloud, name: str) -> None:
-    groups = cloud.all("azure-native:resources:ResourceGroup")
+    groups = cloud.all(RESOURCE_GROUP)
     if all(group.outputs["name"] != name for group in groups):
         raise refused(404, "ResourceGroupNotFound", f"Resource group '{name}' could not be found.")
 

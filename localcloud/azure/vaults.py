@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from common.names import ROLE_ASSIGNMENT
+from common.refusal import Refusal
 from localcloud.azure.cloud import SUBSCRIPTION, Cloud, Record
 from localcloud.azure.rules import documented, refused
-from localcloud.plugins.base import UNKNOWN, Properties, Refused
+from localcloud.plugins.base import UNKNOWN, Properties
 
-VAULT = "azure-native:keyvault:Vault"
-SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type of resource
 _DELETED = "Microsoft.KeyVault/deletedVaults"
 _OBJECTS = "https://learn.microsoft.com/azure/key-vault/general/about-keys-secrets-certificates"
 _ABOUT = "https://learn.microsoft.com/azure/key-vault/secrets/about-secrets"
@@ -105,16 +105,16 @@ def read_secret(cloud: Cloud, principals: Collection[str], secret_id: str) -> st
     """A secret's value, for somebody with these object ids (the own, those of groups).
 
     Raises:
-        Refused: in the vault's words, if none of them may read it or it is not there.
+        Refusal: in the vault's words, if none of them may read it or it is not there.
     """
     secret = cloud.get(secret_id)
     if not any(
         assignment.inputs["principalId"] in principals
         and assignment.inputs["roleDefinitionId"].endswith(READING_ROLES)
         and f"{secret_id.lower()}/".startswith(f"{assignment.inputs['scope'].lower()}/")
-        for assignment in cloud.all("azure-native:authorization:RoleAssignment")
+        for assignment in cloud.all(ROLE_ASSIGNMENT)
     ):
-        raise Refused(
+        raise Refusal(
             'Status=403 Code="Forbidden" Message="Caller is not authorized to perform action on '
             "resource.\r\nIf role assignments, deny assignments or role definitions were changed "
             "recently, please observe propagation time.\r\n"

@@ -18,19 +18,13 @@ from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
 
+from common import names
+from common.refusal import Refusal
 from localcloud.azure import rules, vaults
 from localcloud.azure.cloud import SUBSCRIPTION, TENANT, Cloud, Record
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.azure.registry import RegistryServers
-from localcloud.plugins.base import (
-    UNKNOWN,
-    Diff,
-    Plugin,
-    Properties,
-    Refused,
-    logical_name,
-    type_token,
-)
+from localcloud.plugins.base import UNKNOWN, Diff, Plugin, Properties, logical_name, type_token
 
 _GROUP = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{{resourceGroupName}}"
 
@@ -55,49 +49,49 @@ class Kind:
 
 
 KINDS = {
-    "azure-native:resources:ResourceGroup": Kind(
+    names.RESOURCE_GROUP: Kind(
         path=_GROUP,
         name="resourceGroupName",
         arm_type="Microsoft.Resources/resourceGroups",
         replaces=("location",),
     ),
-    "azure-native:operationalinsights:Workspace": Kind(
+    names.WORKSPACE: Kind(
         path=f"{_GROUP}/providers/Microsoft.OperationalInsights/workspaces/{{workspaceName}}",
         name="workspaceName",
         arm_type="Microsoft.OperationalInsights/workspaces",
         replaces=("location",),
     ),
-    "azure-native:monitor:DiagnosticSetting": Kind(
+    names.DIAGNOSTICS: Kind(
         path="{resourceUri}/providers/Microsoft.Insights/diagnosticSettings/{name}",
         name="name",
         arm_type="Microsoft.Insights/diagnosticSettings",
         has_location=False,
     ),
-    "azure-native:containerregistry:Registry": Kind(
+    names.REGISTRY: Kind(
         path=f"{_GROUP}/providers/Microsoft.ContainerRegistry/registries/{{registryName}}",
         name="registryName",
         arm_type="Microsoft.ContainerRegistry/registries",
         replaces=("location",),
     ),
-    vaults.VAULT: Kind(
+    names.VAULT: Kind(
         path=f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{{vaultName}}",
         name="vaultName",
         arm_type="Microsoft.KeyVault/vaults",
         replaces=("location",),
     ),
-    vaults.SECRET: Kind(
+    names.VAULT_SECRET: Kind(
         path=f"{_GROUP}/providers/Microsoft.KeyVault/vaults/{{vaultName}}/secrets/{{secretName}}",
         name="secretName",
         arm_type="Microsoft.KeyVault/vaults/secrets",
         has_location=False,
     ),
-    "azure-native:managedidentity:UserAssignedIdentity": Kind(
+    names.IDENTITY: Kind(
         path=f"{_GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{{resourceName}}",
         name="resourceName",
         arm_type="Microsoft.ManagedIdentity/userAssignedIdentities",
         replaces=("location",),
     ),
-    "azure-native:authorization:RoleAssignment": Kind(
+    names.ROLE_ASSIGNMENT: Kind(
         path="{scope}/providers/Microsoft.Authorization/roleAssignments/{roleAssignmentName}",
         name="roleAssignmentName",
         arm_type="Microsoft.Authorization/roleAssignments",
@@ -105,7 +99,7 @@ KINDS = {
         has_location=False,
         replaces=("principalId", "scope"),
     ),
-    "azure-native:containerinstance:ContainerGroup": Kind(
+    names.CONTAINER_GROUP: Kind(
         path=f"{_GROUP}/providers/Microsoft.ContainerInstance/containerGroups/{{containerGroupName}}",
         name="containerGroupName",
         arm_type="Microsoft.ContainerInstance/containerGroups",
@@ -114,11 +108,11 @@ KINDS = {
 }
 
 _CHECKS: dict[str, Callable[[Properties], None]] = {
-    "azure-native:containerregistry:Registry": rules.check_registry,
-    "azure-native:operationalinsights:Workspace": rules.check_workspace,
-    "azure-native:containerinstance:ContainerGroup": rules.check_container_group,
-    vaults.VAULT: vaults.check_vault,
-    vaults.SECRET: vaults.check_secret,
+    names.REGISTRY: rules.check_registry,
+    names.WORKSPACE: rules.check_workspace,
+    names.CONTAINER_GROUP: rules.check_container_group,
+    names.VAULT: vaults.check_vault,
+    names.VAULT_SECRET: vaults.check_secret,
 }
 
 
@@ -165,7 +159,7 @@ class AzureNative(Plugin):
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         token, arm_id = type_token(urn), _arm_id(urn, inputs)
         if self.cloud.get(arm_id):
-            raise Refused(
+            raise Refusal(
                 f"cannot create already existing resource {arm_id}. Type `make down` to remove "
                 "what an interrupted run left behind."
             )
@@ -179,7 +173,7 @@ class AzureNative(Plugin):
         known = {**inputs, **dict.fromkeys(_COMPUTED.get(type_token(urn), ()), UNKNOWN)}
         if address := inputs.get("ipAddress"):
             known["ipAddress"] = {**address, "ip": UNKNOWN, "fqdn": UNKNOWN}
-        if type_token(urn) == vaults.VAULT:
+        if type_token(urn) == names.VAULT:
             known["properties"] = {**inputs["properties"], "vaultUri": UNKNOWN}
         return known
 
@@ -194,7 +188,7 @@ class AzureNative(Plugin):
         record = self.cloud.get(id_)
         if record is None:
             return None
-        if record.type == "azure-native:containerinstance:ContainerGroup":
+        if record.type == names.CONTAINER_GROUP:
             return {**record.outputs, **self.groups.instance_view(record)}
         return record.outputs
 
@@ -221,13 +215,13 @@ class AzureNative(Plugin):
         record = self.cloud.get(id_)
         if record is None:
             return
-        if record.type == "azure-native:containerinstance:ContainerGroup":
+        if record.type == names.CONTAINER_GROUP:
             self.groups.remove(record)
-        if record.type == "azure-native:containerregistry:Registry":
+        if record.type == names.REGISTRY:
             self.registries.stop(record.outputs["loginServer"])
         with self.cloud.changing() as records:
             records.pop(id_.lower(), None)
-            if record.type == vaults.VAULT:
+            if record.type == names.VAULT:
                 vaults.delete_vault(records, record)
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
@@ -247,7 +241,7 @@ class AzureNative(Plugin):
     def _require_parents(self, urn: str, inputs: Properties) -> None:
         if "{resourceGroupName}/" in _kind(urn).path:
             rules.check_resource_group_exists(self.cloud, inputs["resourceGroupName"])
-        if type_token(urn) == vaults.SECRET:
+        if type_token(urn) == names.VAULT_SECRET:
             vault = _arm_id(urn, inputs).rpartition("/secrets/")[0]
             if self.cloud.get(vault) is None:
                 raise rules.not_found(vault)
@@ -260,17 +254,17 @@ class AzureNative(Plugin):
         kind = KINDS[record.type]
         answer: Properties = {}
         match record.type:
-            case "azure-native:containerregistry:Registry":
+            case names.REGISTRY:
                 server = old.outputs["loginServer"] if old else self.registries.start()
                 answer = {"loginServer": server, "provisioningState": "Succeeded"}
-            case "azure-native:managedidentity:UserAssignedIdentity":
+            case names.IDENTITY:
                 principal = old.outputs if old else {}
                 answer = {
                     "principalId": principal.get("principalId") or str(uuid.uuid4()),
                     "clientId": principal.get("clientId") or str(uuid.uuid4()),
                     "tenantId": TENANT,
                 }
-            case "azure-native:authorization:RoleAssignment":
+            case names.ROLE_ASSIGNMENT:
                 # Readers of a vault are of a directory that this cloud does not have.
                 if "/Microsoft.KeyVault/" not in record.inputs["scope"]:
                     self._check_principal(record.inputs["principalId"])
@@ -278,14 +272,14 @@ class AzureNative(Plugin):
                 # As Azure writes a time, to a ten-millionth of a second.
                 now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
                 answer = {"createdOn": old.outputs.get("createdOn", now) if old else now}
-            case "azure-native:operationalinsights:Workspace":
+            case names.WORKSPACE:
                 answer = {"customerId": str(uuid.uuid4())}
-            case "azure-native:containerinstance:ContainerGroup":
+            case names.CONTAINER_GROUP:
                 answer = self.groups.apply(record, old)
-            case vaults.VAULT:
+            case names.VAULT:
                 vaults.check_name_is_free(self.cloud, record)
                 answer = vaults.vault_answer(record.inputs)
-            case vaults.SECRET:
+            case names.VAULT_SECRET:
                 answer = vaults.secret_answer(record.inputs)
         return {
             **record.inputs,
@@ -295,7 +289,7 @@ class AzureNative(Plugin):
         }
 
     def _check_principal(self, principal_id: str) -> None:
-        identities = self.cloud.all("azure-native:managedidentity:UserAssignedIdentity")
+        identities = self.cloud.all(names.IDENTITY)
         if all(i.outputs["principalId"] != principal_id for i in identities):
             raise rules.refused(
                 400,
@@ -310,18 +304,18 @@ class AzureNative(Plugin):
 
 
 _COMPUTED = {
-    "azure-native:containerinstance:ContainerGroup": ("identity",),
-    "azure-native:resources:ResourceGroup": ("type",),
-    "azure-native:containerregistry:Registry": ("loginServer",),
-    "azure-native:managedidentity:UserAssignedIdentity": ("principalId", "clientId"),
-    "azure-native:authorization:RoleAssignment": ("createdOn",),
+    names.CONTAINER_GROUP: ("identity",),
+    names.RESOURCE_GROUP: ("type",),
+    names.REGISTRY: ("loginServer",),
+    names.IDENTITY: ("principalId", "clientId"),
+    names.ROLE_ASSIGNMENT: ("createdOn",),
 }
 
 
 def _kind(urn: str) -> Kind:
     token = type_token(urn)
     if token not in KINDS:
-        raise Refused(
+        raise Refusal(
             f"azure-native: {token} is not among the types that the local cloud stands in for: "
             + ", ".join(KINDS)
         )

@@ -16,6 +16,8 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from common.refusal import Refusal
+
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """How the engine spells a value that is not known in a preview."""
 
@@ -26,10 +28,6 @@ _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105  a marker of the prot
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 Properties = dict[str, Any]
-
-
-class Refused(Exception):  # noqa: N818  reads as what it is
-    """The plugin will not do it; the message is what the user sees."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
     version = ""
 
     def check(self, urn: str, old: Properties, new: Properties) -> Properties:
-        """Fill in defaults; raise Refused for what can be refused before anything exists."""
+        """Fill in defaults; raise Refusal for what can be refused before anything exists."""
         return new
 
     def diff(self, urn: str, old: Properties, new: Properties, state: Properties) -> Diff:
@@ -102,7 +100,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         """Answer a function call."""
-        raise Refused(f"{self.name}: there is no function {token} in this stand-in")
+        raise Refusal(f"{self.name}: there is no function {token} in this stand-in")
 
     # --- the protocol --------------------------------------------------------------------------
 
@@ -130,7 +128,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         with _refusing(context):
             try:
                 inputs = self.check(request.urn, decode(request.olds), decode(request.news))
-            except Refused as refused:
+            except Refusal as refused:
                 failure = provider_pb2.CheckFailure(reason=str(refused))
                 return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
             return provider_pb2.CheckResponse(inputs=encode(inputs))
@@ -199,7 +197,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
 
 
 class _refusing:  # noqa: N801  used like a function
-    """Turns Refused into the error of the call, and any surprise into one with its traceback."""
+    """Turns Refusal into the error of the call, and any surprise into one with its traceback."""
 
     def __init__(self, context: Any) -> None:
         self.context = context
@@ -208,7 +206,7 @@ class _refusing:  # noqa: N801  used like a function
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if isinstance(error, Refused):
+        if isinstance(error, Refusal):
             self.context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         elif isinstance(error, Exception):
             logging.exception("stand-in failed")

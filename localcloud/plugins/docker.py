@@ -21,9 +21,10 @@ from pathlib import Path
 
 from pulumi.runtime.proto import provider_pb2
 
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud, registry_for
 from localcloud.files import write
-from localcloud.plugins.base import UNKNOWN, Diff, Plugin, Properties, Refused, logical_name
+from localcloud.plugins.base import UNKNOWN, Diff, Plugin, Properties, logical_name
 
 
 class Docker(Plugin):
@@ -53,7 +54,7 @@ class Docker(Plugin):
         build = new["build"]
         context, dockerfile = self.project / build["context"], self._dockerfile(build)
         if not dockerfile.is_file():
-            raise Refused(f"unable to read {dockerfile}: no such file")
+            raise Refusal(f"unable to read {dockerfile}: no such file")
         return {**new, "build": {**build, "contextDigest": context_digest(context, dockerfile)}}
 
     def diff(self, urn: str, old: Properties, new: Properties, state: Properties) -> Diff:
@@ -83,7 +84,7 @@ class Docker(Plugin):
         pushed_to = registry_for(self.cloud, name)
         token_is_for = self.cloud.push_tokens.get(registry.get("password", ""))
         if pushed_to is None or token_is_for != pushed_to.outputs["loginServer"]:
-            raise Refused("error reading push output: unauthorized: authentication required")
+            raise Refusal("error reading push output: unauthorized: authentication required")
         digest = hashlib.sha256(json.dumps(inputs["build"], sort_keys=True).encode()).hexdigest()
         folder = self.images / digest
         if not self.records_only:
@@ -114,7 +115,7 @@ class Docker(Plugin):
         context = self.project / build["context"]
         prebuilt = build.get("args", {}).get("IMAGE")
         if prebuilt and not (context / "build.sh").exists():
-            raise Refused(
+            raise Refusal(
                 "the local cloud runs only images that were built on this machine, and "
                 f"{prebuilt} was not; take modelImage.ref out of the stack file, or deploy to Azure"
             )
@@ -143,7 +144,7 @@ class Docker(Plugin):
                 self.say(f"{name}: {lines[-1]} ({time.monotonic() - started:.0f} s)")
         if process.returncode != 0:
             shutil.rmtree(folder, ignore_errors=True)
-            raise Refused(
+            raise Refusal(
                 f"{build['context']}/build.sh ended with exit code {process.returncode}:\n  "
                 + "\n  ".join(lines[-15:])
             )
@@ -160,7 +161,7 @@ def _last_command(dockerfile: Path) -> list[str]:
         r"^CMD (\[.*\])$", dockerfile.read_text(encoding="utf-8"), re.MULTILINE
     )
     if not commands:
-        raise Refused(f'{dockerfile} has no line CMD ["program", …]')
+        raise Refusal(f'{dockerfile} has no line CMD ["program", …]')
     return list(json.loads(commands[-1]))
 
 

@@ -11,14 +11,8 @@ import string
 import uuid
 from importlib.metadata import version
 
-from localcloud.plugins.base import (
-    Diff,
-    Plugin,
-    Properties,
-    Refused,
-    changed_properties,
-    type_token,
-)
+from common.refusal import Refusal
+from localcloud.plugins.base import Diff, Plugin, Properties, changed_properties, type_token
 
 _SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 
@@ -46,7 +40,7 @@ class Random(Plugin):
             case "random:index/randomUuid:RandomUuid":
                 result = str(uuid.uuid4())
             case token:
-                raise Refused(f"random: there is no resource {token} in this stand-in")
+                raise Refusal(f"random: there is no resource {token} in this stand-in")
         return result, {**inputs, "result": result}
 
 

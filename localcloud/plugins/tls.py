@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from common.refusal import Refusal
 from localcloud.plugins.base import (
     UNKNOWN,
     Diff,
     Plugin,
     Properties,
-    Refused,
     Secret,
     changed_properties,
     type_token,
@@ -92,7 +92,7 @@ class Tls(Plugin):
             for use in uses if isinstance(uses, list) else ():
                 if use not in (*_KEY_USAGES, *_EXTENDED_KEY_USAGES, UNKNOWN):
                     permitted = ", ".join(sorted((*_KEY_USAGES, *_EXTENDED_KEY_USAGES)))
-                    raise Refused(f"allowedUses: {use!r} is not one of {permitted}")
+                    raise Refusal(f"allowedUses: {use!r} is not one of {permitted}")
             return {"earlyRenewalHours": 0, **new}
         return new
 
@@ -114,7 +114,7 @@ class Tls(Plugin):
             case "tls:index/locallySignedCert:LocallySignedCert":
                 return create_locally_signed(inputs)
             case token:
-                raise Refused(f"tls: there is no resource {token} in this stand-in")
+                raise Refusal(f"tls: there is no resource {token} in this stand-in")
 
     def preview_create(self, urn: str, inputs: Properties) -> Properties:
         unknown = {
@@ -157,7 +157,7 @@ def create_private_key(inputs: Properties) -> tuple[str, Properties]:
         case "ED25519":
             key = ed25519.Ed25519PrivateKey.generate()
         case other:
-            raise Refused(f"algorithm: {other!r} is not one of RSA, ECDSA, ED25519")
+            raise Refusal(f"algorithm: {other!r} is not one of RSA, ECDSA, ED25519")
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -307,7 +307,7 @@ def _alternative_names(inputs: Properties) -> list[x509.GeneralName]:
 def _load_key(pem: str) -> PrivateKey:
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, PrivateKey):
-        raise Refused(f"privateKeyPem: a key of type {type(key).__name__} is not supported")
+        raise Refusal(f"privateKeyPem: a key of type {type(key).__name__} is not supported")
     return key
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
+from common.names import SIDECAR
 from policy.guardrails.access import VAULT
 from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail, at, each
 from policy.guardrails.secrets import GROUP, certificates
@@ -19,7 +20,7 @@ LISTED = re.compile(r'^\s*"([0-9A-F]+)/[0-9a-f]*" "([^"]+)";', re.MULTILINE)
 def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
     """What sidecars are told, and whom they trust. Not from the group: Azure returns no secrets."""
     for sidecar in resources:
-        if sidecar.type == "mtls-model-endpoint:index:NginxSidecar":
+        if sidecar.type == SIDECAR:
             told = sidecar.props.get("configuration"), sidecar.props.get("trustBundlePem")
             if isinstance(told[0], str) and isinstance(told[1], str):
                 yield told[0], told[1]

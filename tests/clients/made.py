@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 KEY_LINES: set[str] = set()
 PASSWORD = "correct horse battery"  # noqa: S105  of files that the tests throw away

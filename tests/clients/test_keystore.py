@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 from tests.clients.made import (
     PASSWORD,
     MadeAuthority,

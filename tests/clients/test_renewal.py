@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from clients import folder as bundle_folder
 from clients.bundle import write_bundle
-from clients.contract import Refusal
+from common.refusal import Refusal
 from tests.clients.made import PASSWORD, MadeAuthority, MadeStack, snapshot
 
 

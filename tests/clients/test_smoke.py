@@ -11,7 +11,7 @@ import pytest
 
 from clients import contract, smoke
 from clients.bundle import Bundle
-from clients.contract import Refusal
+from common.refusal import Refusal
 from tests.clients.made import MadeStack, remember_key, run_clients
 from tests.conftest import Deployment
 

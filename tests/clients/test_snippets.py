@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from common.names import PROJECT
 from conformance.peers import Endpoint, Identity
-from localcloud.home import PROJECT
 from tests.clients.made import PASSWORD, MadeAuthority, Ran, remember_key, run_clients, tool
 from tests.conftest import Deployment
 

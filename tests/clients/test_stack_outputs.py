@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PROJECT, Home
+from common.names import PROJECT
+from localcloud.home import Home
 from tests.clients.made import no_key_in, refused, remember_key, run_clients, tool
 from tests.conftest import Deployment
 

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from common.names import PROJECT
 from conformance.case import CASES
 from conformance.suite import GROUPS
-from localcloud.home import PROJECT
 
 TEXTS = {name: (PROJECT / "docs" / name).read_text() for name in ("security.md", "operations.md")}
 

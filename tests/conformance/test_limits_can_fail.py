@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 import conformance.suite  # noqa: F401  adds the cases
+from common.command import DONE, REFUSED
 from conformance import control_groups, memory
-from conformance.__main__ import AS_EXPECTED, NOT_RUN, main
+from conformance.__main__ import main
 from conformance.case import CASES
 from conformance.liveness import watching_liveness
 from conformance.local import Deployment, deployed
@@ -167,7 +168,7 @@ def test_without_control_groups_nothing_is_run_and_the_reason_is_one_sentence(
 ) -> None:
     monkeypatch.setattr(control_groups, "_ROOT", tmp_path)
 
-    assert main(["--only", "CERT-01,MEMORY-03,FAULT-06"]) == NOT_RUN
+    assert main(["--only", "CERT-01,MEMORY-03,FAULT-06"]) == REFUSED
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.count("\n") == 1
@@ -181,7 +182,7 @@ def test_what_needs_limits_is_never_passed_without_them(
     reports = {kind: tmp_path / f"report.{kind}" for kind in ("markdown", "junit")}
     files = [word for kind, file in reports.items() for word in (f"--{kind}", str(file))]
 
-    assert main(["--only", "MEMORY-03", "--without-limits", *files]) == AS_EXPECTED
+    assert main(["--only", "MEMORY-03", "--without-limits", *files]) == DONE
     assert "0 of 0 as expected; 1 not run" in reports["markdown"].read_text()
     assert "needs limits on the containers' memory" in reports["markdown"].read_text()
     assert 'skipped="1"' in reports["junit"].read_text()

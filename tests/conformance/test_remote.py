@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from clients.bundle import write_bundle
-from conformance.__main__ import AS_EXPECTED, NOT_RUN, main
+from common.command import DONE, REFUSED
+from conformance.__main__ import main
 from conformance.local import Deployment
 
 
@@ -36,7 +37,7 @@ def test_what_needs_no_more_than_a_bundle_is_as_expected(
 
     code = against(url, bundle, "CERT,RESUME,TLS,NAME,HTTP,LIMIT")
 
-    assert code == AS_EXPECTED, capsys.readouterr().out
+    assert code == DONE, capsys.readouterr().out
     report = (bundle.parent / "report.md").read_text()
     assert "- CERT-17: needs the CA's key" in report
     assert "<skipped" in (bundle.parent / "junit.xml").read_text()
@@ -52,7 +53,7 @@ def test_what_needs_no_more_than_a_bundle_is_as_expected(
 def test_what_cannot_be_judged_is_one_sentence(
     bundle: Path, url: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert against(url, bundle, "CERT") == NOT_RUN
+    assert against(url, bundle, "CERT") == REFUSED
     assert words in capsys.readouterr().err
 
 
@@ -61,5 +62,5 @@ def test_an_incomplete_bundle_is_one_sentence(
 ) -> None:
     (bundle / "client.key").unlink()
 
-    assert against("https://localhost:1", bundle, "CERT") == NOT_RUN
+    assert against("https://localhost:1", bundle, "CERT") == REFUSED
     assert "is without client.key" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """What a change of a schema does to those who read by the old one.
 
-Knows the words of JSON Schema that the schemas in clients/schema/ use, and calls every change of
+Knows the words of JSON Schema that the schemas in common/contract/ use, and calls every change of
 another word a breach: somebody has to look at it.
 """
 

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from clients import schema
-from clients.schema import ContractError
+from common import contract as schema
+from common.contract import ContractError
 from tests.contract.compatibility import breaches
 from tests.unit.cas import make_ca
 from tests.unit.plugins import private_key_pem
@@ -60,7 +60,7 @@ def test_every_version_that_ever_was_is_kept() -> None:
 def test_a_version_promises_what_it_promised_when_it_was_released(
     version: int, output: str
 ) -> None:
-    """Red? Raise VERSION in clients/schema/__init__.py, and leave the schemas of this one alone."""
+    """Red? Raise VERSION in common/contract/__init__.py, and leave this one's schemas alone."""
     assert breaches(released(version, f"{output}.schema"), schema.schema(output, version)) == []
 
 
@@ -156,7 +156,7 @@ def test_an_output_that_breaks_its_promise_is_not_exported(case: str) -> None:
         schema.check("endpoint", given)
 
     assert said in str(refused.value)
-    assert "raise VERSION in clients/schema/__init__.py" in str(refused.value)
+    assert "raise VERSION in common/contract/__init__.py" in str(refused.value)
 
 
 def test_what_is_secret_is_in_no_refusal() -> None:

@@ -13,10 +13,12 @@ import pytest
 
 from clients.__main__ import main as clients
 from clients.predict import predict
+from common import names
+from common.refusal import Refusal
 from localcloud.azure import vaults
 from localcloud.home import Home
 from localcloud.plugins.azure_native import AzureNative
-from localcloud.plugins.base import Properties, Refused, logical_name
+from localcloud.plugins.base import Properties, logical_name
 from localcloud.stack import LocalStack, opened, plain
 from tests.conftest import free_ports, shared_home
 from tests.engine.engine import recorded, up
@@ -33,7 +35,9 @@ READERS: list[dict[str, Any]] = [
 def secret(local: LocalStack, client: str) -> str:
     """ARM id of a client's secret."""
     (record,) = (
-        r for r in local.cloud.all(vaults.SECRET) if r.inputs["secretName"] == f"client-{client}"
+        r
+        for r in local.cloud.all(names.VAULT_SECRET)
+        if r.inputs["secretName"] == f"client-{client}"
     )
     return record.id
 
@@ -123,18 +127,18 @@ def test_a_reader_reads_its_own_secret_and_nobody_elses(deployed: Path) -> None:
     with recorded(deployed, config={"clients": READERS}) as local:
         for reader, own, other in ((APP, "alice", "bob"), (OTHER, "bob", "alice")):
             assert list(fetched(local, reader, own)["clientCertificates"]) == [own]
-            with pytest.raises(Refused, match="Caller is not authorized"):
+            with pytest.raises(Refusal, match="Caller is not authorized"):
                 fetched(local, reader, other)
-        names = {r.inputs["secretName"] for r in local.cloud.all(vaults.SECRET)}
+        secrets = {r.inputs["secretName"] for r in local.cloud.all(names.VAULT_SECRET)}
 
-    assert names == {"client-alice", "client-bob"}
+    assert secrets == {"client-alice", "client-bob"}
 
 
 def test_a_second_up_changes_nothing_and_the_uris_are_plain(deployed: Path) -> None:
     with recorded(deployed, config={"clients": READERS}) as local:
         assert up(local).operations == {}
         output = local.stack.outputs()["clientSecrets"]
-        (vault,) = local.cloud.all(vaults.VAULT)
+        (vault,) = local.cloud.all(names.VAULT)
 
     assert not output.secret
     uri = f"https://{vault.inputs['vaultName']}.vault.azure.net/secrets/client-"
@@ -164,7 +168,7 @@ def test_a_reader_that_is_taken_out_loses_the_role_and_the_client_keeps_its_cert
             f"client-vault-reader-alice-{OTHER}-name": "create",
         }
         assert fetched(local, OTHER, "alice")
-        with pytest.raises(Refused, match="Caller is not authorized"):
+        with pytest.raises(Refusal, match="Caller is not authorized"):
             fetched(local, APP, "alice")
 
 
@@ -199,7 +203,7 @@ def test_the_last_reader_takes_the_vault_along_and_secrets_are_not_deleted_one_b
     monkeypatch.setattr(AzureNative, "delete", noted)
     with recorded(deployed, config={"clients": [{"name": "alice"}]}) as local:
         up(local)
-        assert local.cloud.all(vaults.VAULT) == local.cloud.all(vaults.SECRET) == []
+        assert local.cloud.all(names.VAULT) == local.cloud.all(names.VAULT_SECRET) == []
         outputs = plain(local.stack.outputs())
     # The name is taken now; the next vault has another.
     with recorded(deployed, config={"clients": READERS}) as local:

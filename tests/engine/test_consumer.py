@@ -14,8 +14,8 @@ import httpx
 import pytest
 from pulumi import automation
 
+from common.names import PROJECT
 from conformance.peers import write_private
-from localcloud.home import PROJECT
 from localcloud.stack import LocalStack, opened
 from tests.conftest import Deployment
 from tests.engine.engine import Recorder, recorded, up
@@ -188,7 +188,7 @@ def test_an_image_by_tag_is_refused(deployed_dev: Path, tmp_path: Path) -> None:
 def test_outputs_of_another_version_are_not_read(
     deployed_dev: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("outputs._checked", lambda _, value: {**value, "version": 2})
+    monkeypatch.setattr("program.outputs._checked", lambda _, value: {**value, "version": 2})
     with recorded(deployed_dev) as local:
         up(local)
         with consuming(local, tmp_path, "alice") as stack:

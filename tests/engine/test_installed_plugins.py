@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 from tests.engine.engine import recorded, up
 
 # Prints its port as a plugin does, and leaves a mark that it was asked.

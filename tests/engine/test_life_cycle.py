@@ -19,8 +19,9 @@ import pytest
 
 from clients.bundle import write_bundle
 from clients.predict import predict
+from common.names import PROJECT
 from localcloud.__main__ import explain
-from localcloud.home import PROJECT, Home
+from localcloud.home import Home
 from localcloud.stack import LocalStack, opened, plain
 from tests.conftest import free_ports, shared_home
 from tests.engine.engine import up
@@ -200,10 +201,10 @@ def test_what_a_crash_left_is_put_in_order_by_the_next_up(
 
 
 def test_a_second_run_at_the_same_time_is_refused(local: LocalStack, home: Home) -> None:
-    from localcloud.plugins.base import Refused  # noqa: PLC0415
+    from common.refusal import Refusal  # noqa: PLC0415
 
     with (
-        pytest.raises(Refused, match=rf"another run \(process {os.getpid()}\) is working in"),
+        pytest.raises(Refusal, match=rf"another run \(process {os.getpid()}\) is working in"),
         opened("local", home=home),
     ):
         pass

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-import stack_file
+from common import stack_file
+from common.refusal import Refusal
 
 NUMBERS = (
     "0o17 017 08 0x1F 0b11 -0o17 +5 -0 1_000 1__0 0.1_0 1e3 0.10 8443.0 .5 .5_0 5. 0x_1 0o8 09.5 "
@@ -104,5 +105,5 @@ def test_what_is_read_is_what_the_engine_reads(ask: Ask, case: str) -> None:
 @pytest.mark.parametrize("case", TWICE)
 def test_what_is_said_twice_is_refused_by_both(ask: Ask, case: str) -> None:
     assert "already defined at line" in ask(TWICE[case]).stderr
-    with pytest.raises(stack_file.StackFileError, match="a second one is not allowed"):
+    with pytest.raises(Refusal, match="a second one is not allowed"):
         stack_file.read(ask.folder, "dev")  # type: ignore[attr-defined]

@@ -16,12 +16,13 @@ import pytest
 import yaml
 from pulumi import automation
 
+from common.names import PROJECT
+from common.refusal import Refusal
 from localcloud import stack as stacks
 from localcloud.__main__ import main
-from localcloud.home import PROJECT, Home
-from localcloud.plugins.base import Refused
+from localcloud.home import Home
 from localcloud.stack import LocalStack, opened, plain, program
-from settings import regions
+from program.settings import regions
 from tests.conftest import free_ports, shared_home
 from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
 from tests.unit.cas import make_ca
@@ -342,7 +343,7 @@ def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(
                 "local", home=shared_home(tmp_path), config={**free_ports(), key: written(taken)}
             )
         )
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refusal) as refused:
             local.up()
         exported = json.dumps(local.stack.export_stack().deployment)
 
@@ -357,5 +358,5 @@ def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(
 
 def test_there_is_a_sentence_for_a_stack_that_does_not_exist(tmp_path: Path) -> None:
     stack = opened("qa", home=shared_home(tmp_path))
-    with pytest.raises(Refused, match=r"no Pulumi\.qa\.yaml; the stacks are dev, local, prod"):
+    with pytest.raises(Refusal, match=r"no Pulumi\.qa\.yaml; the stacks are dev, local, prod"):
         stack.__enter__()

@@ -13,9 +13,10 @@ from pulumi.runtime.proto import provider_pb2
 from pulumi_azure_native import containerinstance as aci
 from pulumi_azure_native import keyvault
 
+from common.refusal import Refusal
 from localcloud.azure.cloud import SUBSCRIPTION, TENANT
 from localcloud.plugins import azure_native
-from localcloud.plugins.base import UNKNOWN, Diff, Refused
+from localcloud.plugins.base import UNKNOWN, Diff
 from tests.localcloud.arm import (
     DIAGNOSTICS,
     GROUP,
@@ -277,12 +278,12 @@ def test_the_deployers_subscription_can_be_asked_for(arm: Arm) -> None:
 
 
 def test_a_function_that_is_not_stood_in_for_is_named(arm: Arm) -> None:
-    with pytest.raises(Refused, match="there is no function azure-native:x:getY in this stand-in"):
+    with pytest.raises(Refusal, match="there is no function azure-native:x:getY in this stand-in"):
         arm.plugin.invoke("azure-native:x:getY", {})
 
 
 def test_a_type_that_is_not_stood_in_for_is_named_with_those_that_are(arm: Arm) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         arm.check("azure-native:compute:VirtualMachine")
 
     text = str(refused.value)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.plugins.base import Refused
+from common.refusal import Refusal
 from tests.localcloud.arm import GROUP, REGISTRY, Arm, Properties
 from tests.localcloud.containers import FOREVER
 
@@ -259,7 +259,7 @@ def inputs(arm: Arm) -> Properties:
 def refusal(arm: Arm, inputs: Properties) -> str:
     """Of a group that would be started otherwise; makes sure that nothing was."""
     stored = (arm.folder / "resources.json").read_text()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         arm.create(GROUP, **inputs)
     assert (arm.folder / "resources.json").read_text() == stored
     assert not (arm.folder / "g").exists()
@@ -301,7 +301,7 @@ def test_a_label_is_taken_once_in_a_region(arm: Arm, inputs: Properties) -> None
 
 
 def refusal_of_a_second(arm: Arm, inputs: Properties) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         arm.create(GROUP, **inputs)
     return str(refused.value)
 
@@ -337,7 +337,7 @@ def test_an_image_has_to_be_pushed_and_the_identity_permitted(
         case "asked for":
             inputs.pop("imageRegistryCredentials")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         arm.create(GROUP, **inputs)
 
     assert str(refused.value) == azure(

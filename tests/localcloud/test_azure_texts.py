@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from common.refusal import Refusal
 from localcloud.azure.cloud import SUBSCRIPTION, TENANT
-from localcloud.plugins.base import Refused
 from tests.localcloud.arm import (
     DIAGNOSTICS,
     GROUP,
@@ -39,7 +39,7 @@ GONE = (
 
 
 def refusal(action: Any, *args: Any, **inputs: Any) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         action(*args, **inputs)
     return str(refused.value)
 

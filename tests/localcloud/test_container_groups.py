@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
+from common.refusal import Refusal
 from localcloud import processes
-from localcloud.plugins.base import Refused
 from tests.localcloud.arm import GROUP, Arm
 from tests.localcloud.containers import FOREVER, eventually, running_in
 
@@ -104,7 +104,7 @@ def test_a_group_that_did_not_get_ready_leaves_nothing(
     probe = {"exec": {"command": ["false"]}}
     inputs = arm.group(["sh", "-c", f"echo the reason; {FOREVER}"], readinessProbe=probe)
 
-    with pytest.raises(Refused, match="the reason"):
+    with pytest.raises(Refusal, match="the reason"):
         arm.create(GROUP, **inputs, volumes=[SECRET])
 
     assert arm.cloud.all(GROUP) == []
@@ -115,7 +115,7 @@ def test_a_group_that_did_not_get_ready_leaves_nothing(
 def test_an_image_from_elsewhere_is_refused_with_what_to_do(arm: Arm) -> None:
     inputs = arm.group(["x"], image="docker.io/library/nginx@sha256:0")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         arm.create(GROUP, **inputs)
 
     assert str(refused.value) == (

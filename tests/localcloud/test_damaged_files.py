@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from common.refusal import Refusal
 from localcloud import __main__ as command
 from localcloud import files
 from localcloud.home import Home
-from localcloud.plugins.base import Refused
 from localcloud.processes import Group
 from localcloud.stack import opened
 from tests.localcloud.containers import FOREVER, container, running_in
@@ -48,7 +48,7 @@ def test_a_file_cut_short_is_named_and_down_removes_everything(
     group = Group(home.groups / "group")
     group.start([container(group.folder, FOREVER)])
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         open_(home)
     monkeypatch.setattr(command, "Home", lambda: home)
     monkeypatch.setattr(sys, "argv", ["localcloud", "down"])

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud, Record
-from localcloud.plugins.base import UNKNOWN, Refused
+from localcloud.plugins.base import UNKNOWN
 from localcloud.plugins.docker import Docker
 from tests.localcloud.arm import REGISTRY, Properties, urn
 
@@ -225,7 +226,7 @@ def test_a_preview_builds_nothing_and_does_not_know_the_digest(project: Project)
     ],
 )
 def test_a_push_without_the_right_token_is_refused(project: Project, registry: Any) -> None:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         project.up(registry=registry)
 
     assert str(refused.value) == PUSH_REFUSED
@@ -234,12 +235,12 @@ def test_a_push_without_the_right_token_is_refused(project: Project, registry: A
 def test_a_token_pushes_to_the_registry_it_was_issued_for_only(project: Project) -> None:
     other = {"server": "localhost:5002", "username": "u", "password": "token"}
 
-    with pytest.raises(Refused, match="unauthorized"):
+    with pytest.raises(Refusal, match="unauthorized"):
         project.up(registry=other, imageName="localhost:5002/model:dev")
 
 
 def test_a_refused_push_leaves_nothing_in_the_registry(project: Project) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(Refusal):
         project.up(registry={"server": SERVER})
 
     assert [record.images for record in project.cloud.all()] == [{}, {}]
@@ -249,7 +250,7 @@ def test_a_failing_build_says_how_it_ended_and_leaves_nothing(project: Project) 
     lines = "; ".join(f"echo line {i}" for i in range(40))
     project.script(f'echo begun > "$DESTDIR/begun"; {lines}; exit 3')
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         project.up()
 
     text = str(refused.value).splitlines()
@@ -274,7 +275,7 @@ def test_an_image_that_would_run_nothing_is_refused_before_it_is_built(project: 
     (project.context / "Dockerfile").write_text("FROM x\n")
     project.script(f"touch {project.folder}/ran")
 
-    with pytest.raises(Refused, match=r'ctx/Dockerfile has no line CMD \["program", …\]'):
+    with pytest.raises(Refusal, match=r'ctx/Dockerfile has no line CMD \["program", …\]'):
         project.up()
 
     assert not (project.folder / "ran").exists()
@@ -283,7 +284,7 @@ def test_an_image_that_would_run_nothing_is_refused_before_it_is_built(project: 
 def test_a_context_without_a_dockerfile_is_refused_in_the_preview(project: Project) -> None:
     (project.context / "Dockerfile").unlink()
 
-    with pytest.raises(Refused, match=r"unable to read .*/ctx/Dockerfile: no such file"):
+    with pytest.raises(Refusal, match=r"unable to read .*/ctx/Dockerfile: no such file"):
         project.inputs()
 
 

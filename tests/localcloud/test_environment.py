@@ -10,8 +10,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from common.names import PROJECT
 from localcloud.display import Display
-from localcloud.home import PROJECT, Home
+from localcloud.home import Home
 from localcloud.stack import opened, without_proxy
 
 ELSEWHERE = (

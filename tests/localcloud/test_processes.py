@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from common.refusal import Refusal
 from localcloud import processes
-from localcloud.plugins.base import Refused
 from localcloud.processes import Group, require_free_port
 from tests.localcloud.containers import FOREVER, asking, container, eventually, lines, running_in
 
@@ -204,7 +204,7 @@ def test_a_container_that_does_not_get_ready_is_refused_with_the_end_of_its_log(
     monkeypatch.setattr(processes, "START_TIMEOUT_SECONDS", 1)
     app = container(group.folder, script, readiness=asking("false"), restart_policy="Always")
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         group.start([app])
 
     first, *log = str(refused.value).splitlines()
@@ -216,7 +216,7 @@ def test_a_container_that_does_not_get_ready_is_refused_with_the_end_of_its_log(
 def test_a_taken_port_is_refused_before_anything_is_started(group: Group) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Refused, match=f"port: {port} is taken on this machine"):
+        with pytest.raises(Refusal, match=f"port: {port} is taken on this machine"):
             group.start([container(group.folder, FOREVER, ports=[port])])
 
     assert not group.was_started
@@ -227,7 +227,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(group: Group) -> Non
 def test_a_taken_port_is_named_with_its_key_and_a_line_that_helps(address: str) -> None:
     with socket.create_server((address, 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(Refusal) as refused:
             require_free_port(port, "endpointPort")
 
     text = str(refused.value)
@@ -248,7 +248,7 @@ def test_a_port_that_was_used_a_moment_ago_is_free() -> None:
 def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(folder: Path) -> None:
     deep = folder / ("x" * 120)
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         Group(deep).start([container(deep, FOREVER)])
 
     text = str(refused.value)

@@ -11,12 +11,12 @@ import pytest
 from google.protobuf import struct_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
+from common.refusal import Refusal
 from localcloud.plugins.base import (
     UNKNOWN,
     Diff,
     Plugin,
     Properties,
-    Refused,
     Secret,
     changed_properties,
     decode,
@@ -73,7 +73,7 @@ class Echo(Plugin):
     def _fail(self, properties: Properties) -> None:
         match properties.get("fail"):
             case "refused":
-                raise Refused("the sentence that the user reads")
+                raise Refusal("the sentence that the user reads")
             case "empty":
                 raise StopIteration
             case "surprise":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.plugins.base import Refused
+from common.refusal import Refusal
 from localcloud.plugins.random import Random
 from tests.localcloud.arm import urn
 
@@ -76,5 +76,5 @@ def test_no_change_does_nothing() -> None:
 
 
 def test_a_resource_that_is_not_stood_in_for_is_named() -> None:
-    with pytest.raises(Refused, match="there is no resource random:index/randomPet:RandomPet in"):
+    with pytest.raises(Refusal, match="there is no resource random:index/randomPet:RandomPet in"):
         Random().create(urn("random:index/randomPet:RandomPet"), {})

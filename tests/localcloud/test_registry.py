@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from common.refusal import Refusal
 from localcloud.azure.cloud import Cloud, Record
 from localcloud.azure.registry import RegistryServers
-from localcloud.plugins.base import Refused
 from tests.localcloud.arm import REGISTRY
 
 
@@ -136,7 +136,7 @@ def test_a_registry_whose_port_is_taken_is_refused_with_the_port(
     _remember(door)
     port = door.login_server.partition(":")[2]
 
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         RegistryServers(Cloud(tmp_path / "resources.json"), tmp_path).start_all()
 
     assert str(refused.value) == (

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from common.names import PROJECT
+from common.refusal import Refusal
 from localcloud import stack
-from localcloud.home import PROJECT, Home
-from localcloud.plugins.base import Refused
+from localcloud.home import Home
 
 FILES = {
     "clients:\n    - name: alice\n      - name: bob\n": "Pulumi.local.yaml is no YAML: line 3: ",
@@ -30,7 +31,7 @@ def test_it_is_said_what_is_wrong_with_it(
     (tmp_path / "Pulumi.local.yaml").write_text(text)
     monkeypatch.setattr(stack, "PROJECT", tmp_path)
 
-    with pytest.raises(Refused) as refused, stack.opened("local", home=Home(tmp_path / "home")):
+    with pytest.raises(Refusal) as refused, stack.opened("local", home=Home(tmp_path / "home")):
         pass
 
     assert str(refused.value).startswith(FILES[text])

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from localcloud.plugins.base import Refused, Secret
+from common.refusal import Refusal
+from localcloud.plugins.base import Secret
 from localcloud.plugins.tls import Tls
 
 KEY, REQUEST = "tls:index/privateKey:PrivateKey", "tls:index/certRequest:CertRequest"
@@ -179,7 +180,7 @@ def test_only_the_window_changes_in_place_and_keeps_the_certificate() -> None:
 
 
 def test_an_unknown_use_is_refused_with_those_that_are_permitted() -> None:
-    with pytest.raises(Refused, match=r"'client' is not one of any_extended, .*client_auth"):
+    with pytest.raises(Refusal, match=r"'client' is not one of any_extended, .*client_auth"):
         Tls().check(urn(SELF), {}, {"allowedUses": ["client"]})
 
 

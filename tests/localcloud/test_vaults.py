@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from common.refusal import Refusal
 from localcloud.azure import vaults
 from localcloud.azure.cloud import Record
-from localcloud.plugins.base import UNKNOWN, Refused
+from localcloud.plugins.base import UNKNOWN
 from tests.localcloud.arm import RESOURCE_GROUP, ROLE_ASSIGNMENT, SECRET, VAULT, Arm, urn
 
 USER = "/providers/x/roleDefinitions/4633458b-17de-408a-b874-0445c86b69e6"
@@ -17,7 +18,7 @@ ALICES_APP, BOBS_APP = "reader-of-alice", "reader-of-bob"
 
 
 def refusal(action: Any, *args: Any, **inputs: Any) -> str:
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(Refusal) as refused:
         action(*args, **inputs)
     return str(refused.value)
 

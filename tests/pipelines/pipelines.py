@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 AZURE = PROJECT / "azure-pipelines.yml"

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 from tests.pipelines.pipelines import github_jobs
 
 REFUSED = 2

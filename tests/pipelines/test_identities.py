@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 BLOCKS = re.findall(r"(?ms)^```bash\n(.*?)^```$", (PROJECT / "docs" / "pipelines.md").read_text())
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 from tests.pipelines.pipelines import (
     AZURE,
     PREPARES,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 from tests.clone import Clone
 
 PROVIDERS = ("azure-native", "docker", "random", "tls")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "SYSTEM_", "AGENT_"))}
 

@@ -124,7 +124,7 @@ BAD: dict[str, Bad] = {
     "key in an output for everybody": Bad(
         "no-key-in-outputs",
         "private key in the output endpoint.key",
-        patches={"outputs.endpoint": with_a_key},
+        patches={"program.outputs.endpoint": with_a_key},
     ),
     "CA's key in the volume": Bad(
         "no-ca-key-in-volume",
@@ -136,7 +136,7 @@ BAD: dict[str, Bad] = {
         "accepted-are-signed-by-trusted",
         "no trusted CA signed it",
         config={"certificates": DEV},
-        patches={"identities._issuer": another_issuer},
+        patches={"program.identities._issuer": another_issuer},
         new_certificates=True,
     ),
     "logs that go nowhere": Bad(
@@ -318,12 +318,12 @@ BAD: dict[str, Bad] = {
     "a stranger on the list": Bad(
         "accepted-are-clients",
         "mallory is let in",
-        patches={"continuity.accepted": with_mallory},
+        patches={"program.continuity.accepted": with_mallory},
     ),
     "a certificate in a client's name that was never issued": Bad(
         "accepted-are-clients",
         "alice is let in with certificate AB, which the stack never issued",
-        patches={"continuity.accepted": with_another_of_alices},
+        patches={"program.continuity.accepted": with_another_of_alices},
     ),
     "certificates too short to hand out": Bad(
         "clients-can-keep-up",

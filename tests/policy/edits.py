@@ -10,7 +10,7 @@ import pulumi
 
 from components.certificates import Issuer
 from components.nginx_sidecar import listed_as
-from continuity import accepted
+from program.continuity import accepted
 from tests.unit.cas import make_ca
 
 GROUP = "azure-native:containerinstance:ContainerGroup"

@@ -13,8 +13,8 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from common.names import PROJECT
 from conformance.years import aged
-from localcloud.home import PROJECT
 from localcloud.stack import LocalStack, program
 from policy.guardrails import GUARDRAILS
 from policy.guardrails.rule import FIRST_PREVIEW

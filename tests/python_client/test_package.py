@@ -7,7 +7,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-from localcloud.home import PROJECT
+from common.names import PROJECT
 
 PACKAGE = PROJECT / "clients/python"
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from clients.contract import Refusal
+from common.refusal import Refusal
 from review.access import Access, Client
 from review.report import markdown
 from tests.review.recordings import (

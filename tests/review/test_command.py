@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from clients.contract import Refusal
-from localcloud.home import PROJECT
+from common import pulumi_cli
+from common.names import PROJECT
+from common.refusal import Refusal
+from policy.pack import Pack
 from review import source, steps
 from review.__main__ import main
-from review.source import Pack
 from review.steps import Preview
 from tests.review.recordings import document, records, step
 
@@ -228,7 +229,7 @@ def test_pulumi_is_asked_for_the_stack(pulumi: Pulumi, written: Written, tmp_pat
 
     assert main(["--stack", "dev"]) == 0
     asked = (tmp_path / "asked").read_text()
-    assert asked.startswith("preview --json --show-sames --non-interactive --stack dev --event-log")
+    assert asked.startswith("preview --json --show-sames --event-log")
 
 
 @pytest.mark.parametrize(
@@ -344,20 +345,20 @@ def test_a_mistake_in_the_policies_configuration_is_refused(
 ) -> None:
     file = tmp_path / "config.json"
     file.write_text(config)
-    arguments = ["--stack", "dev", "--local", "--policy-pack", str(source.PROJECT / "policy")]
+    arguments = ["--stack", "dev", "--local", "--policy-pack", str(PROJECT / "policy")]
 
     assert why in refused([*arguments, "--policy-pack-config", str(file)], capsys)
 
 
 @pytest.mark.parametrize("environment", ["dev", "test", "prod"])
 def test_the_committed_configurations_have_no_mistake(environment: str) -> None:
-    pack = source.PROJECT / "policy"
+    pack = PROJECT / "policy"
     Pack(pack, pack / f"config/{environment}.json").require()
 
 
 def test_every_rule_may_be_configured_at_once(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"all": "advisory", "tags": {"required": []}}')
-    Pack(source.PROJECT / "policy", tmp_path / "config.json").require()
+    Pack(PROJECT / "policy", tmp_path / "config.json").require()
 
 
 def test_a_preview_that_was_made_before_is_not_judged_anew(capsys: Said) -> None:
@@ -400,7 +401,7 @@ def test_the_projects_own_policies_are_those_of_the_environment(
 
     shutil.copy(PROJECT / "Pulumi.yaml", tmp_path)
     (tmp_path / "Pulumi.shop.yaml").write_text("config: {environment: Prod}")
-    monkeypatch.setattr(source, "PROJECT", tmp_path)
+    monkeypatch.setattr("review.__main__.PROJECT", tmp_path)
     arguments[-1] = str(tmp_path / "policy")
     said = refused(["--stack", "shop", *arguments], capsys)
     assert 'environment: "Prod" is not allowed in Pulumi.shop.yaml' in said
@@ -431,4 +432,4 @@ def test_wrong_options_are_2(arguments: list[str]) -> None:
     ],
 )
 def test_what_to_do_is_said_where_it_is_known(said: str, typed: str) -> None:
-    assert typed in (source.next_step("dev", said, said) or "")
+    assert typed in (pulumi_cli.next_step("dev", said, said) or "")

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from clients.contract import Refusal
+from common.refusal import Refusal
 from localcloud.stack import plain as values
 from review.__main__ import main
 from review.local import from_local_cloud, preview

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from clients.bundle import write_bundle
 from clients.predict import predict
+from common.names import PROJECT
 from components import nginx_example
-from localcloud.home import PROJECT, Home
+from localcloud.home import Home
 from localcloud.stack import opened, plain
 from tests.conftest import free_ports, shared_home
 from tests.unit.refused.names import LONG_NAME

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from common.names import PROJECT
 from conformance.local import Deployment
-from localcloud.home import PROJECT
 from tests.conftest import free_ports
 
 START = PROJECT / "nginx/start-sidecar"

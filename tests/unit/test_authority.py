@@ -15,8 +15,9 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 
-import settings
-from settings import StackSettings
+from common.names import PROJECT
+from program import settings
+from program.settings import StackSettings
 from tests.unit.cas import Ca, make_ca, on_an_unknown_curve, with_its_curve
 from tests.unit.program import Deployment, as_config, run, stack_file
 from tests.unit.pulumi_config import follow
@@ -338,7 +339,7 @@ def test_a_key_in_plain_text_is_refused_also_beside_something_that_is_secret(
 ) -> None:
     values = alone(ROOT_CA)
     monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
-    (tmp_path / "Pulumi.yaml").write_text((settings.ROOT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     written = tmp_path / "Pulumi.dev.yaml"
     config = as_config(stack_file("dev", values))
 

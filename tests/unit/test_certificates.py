@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from components.certificates import fingerprint_sha1, public_key_sha256, serial_number
-from settings.certificates import KeyAlgorithm
+from program.settings.certificates import KeyAlgorithm
 from tests.unit.cas import make_ca
 from tests.unit.plugins import certificate_pem, pem, private_key_pem
 from tests.unit.program import STACKS, Deployment, deploy

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from clients import contract, schema
+from clients import contract
+from common import contract as schema
 from tests.unit.plugins import SUBSCRIPTION, TENANT_ID, certificate_pem, private_key_pem
 from tests.unit.program import STACK_TYPE, STACKS, Deployment, deploy
 from tests.unit.properties import UNKNOWN, Secret, plain

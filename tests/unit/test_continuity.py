@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-import continuity
 from components.nginx_sidecar import listed_as
+from program import continuity
 from tests.unit.records import NOW, Record, ca, client, end, server, through_pulumi
 
 

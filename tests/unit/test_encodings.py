@@ -9,11 +9,22 @@ from pathlib import Path
 from tests.unit.program import ROOT
 
 # The model image has a locale of its own, C.UTF-8; tests run where they are written.
-PACKAGES = ("clients", "components", "conformance", "localcloud", "operations", "policy", "review")
+PACKAGES = (
+    "clients",
+    "common",
+    "components",
+    "conformance",
+    "localcloud",
+    "operations",
+    "policy",
+    "program",
+    "review",
+    "scripts",
+)
 
 
 def sources() -> list[Path]:
-    folders = (ROOT / name for name in (*PACKAGES, "scripts", "settings"))
+    folders = (ROOT / name for name in PACKAGES)
     return [*ROOT.glob("*.py"), *(path for folder in folders for path in folder.rglob("*.py"))]
 
 

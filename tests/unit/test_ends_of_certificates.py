@@ -12,11 +12,11 @@ from typing import Any
 import pulumi
 import pytest
 
-import continuity
 from components import waiting
 from components.certificates import ClientCertificate, LeafCertificate, ServerCertificate
-from continuity import ContinuityError, check_expiry
-from settings.certificates import ExpiryGate
+from program import continuity
+from program.continuity import ContinuityError, check_expiry
+from program.settings.certificates import ExpiryGate
 from tests.unit.cas import make_ca
 from tests.unit.plugins import certificate_pem
 from tests.unit.program import Deployment, Records, config_of, deploy, run, run_committed

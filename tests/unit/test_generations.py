@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 import pytest
 
-import identities
 from components.certificates import fingerprint_sha1
-from continuity import ContinuityError
-from settings import StackSettings
+from program import identities
+from program.continuity import ContinuityError
+from program.settings import StackSettings
 from tests.unit.cas import Ca, make_ca
 from tests.unit.nginx_conf import configuration, map_of, only, servers
 from tests.unit.plugins import certificate_pem, digits, private_key_pem

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
-import settings
-from settings.key_material import hidden, holds_key
+from common.names import PROJECT
+from program import settings
+from program.settings.key_material import hidden, holds_key
 from tests.unit.cas import make_ca
 from tests.unit.program import as_config, run, stack_file
 from tests.unit.refused.words import told
@@ -131,7 +132,7 @@ def test_a_secret_that_would_be_deployed_as_plain_text_is_refused(key: str) -> N
 def test_a_secret_tag_is_named_where_the_stack_file_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "Pulumi.yaml").write_text((settings.ROOT / "Pulumi.yaml").read_text())
+    (tmp_path / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     tags = {"owner": "me", "key": {"secure": "v1:xyz"}}
     (tmp_path / "Pulumi.dev.yaml").write_text(
         yaml.safe_dump({"config": {"mtls-model-endpoint:tags": tags}})

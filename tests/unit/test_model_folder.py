@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic_core import PydanticCustomError
 
-from settings.model_image import check_build_args, check_folder
+from program.settings.model_image import check_build_args, check_folder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jinja2 import nodes
 
 from components import nginx_example, nginx_sidecar
-from settings.clients import Client
+from program.settings.clients import Client
 from tests.unit.program import ROOT, STACKS, deploy
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import settings
+from program import settings
 from tests.unit.program import STACKS, Deployment, as_config, refused, run, stack_file
 from tests.unit.pulumi_config import follow, type_in
 from tests.unit.refused import certificates, clients, group, keys, names

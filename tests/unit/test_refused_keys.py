@@ -8,8 +8,8 @@ from typing import Any, get_args
 
 import pytest
 
-import settings
-from settings.refusals import Section
+from program import settings
+from program.settings.refusals import Section
 from tests.unit.cas import make_ca, with_its_curve
 from tests.unit.program import as_config, run, stack_file
 

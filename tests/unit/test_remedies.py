@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import settings
+from program import settings
 from tests.unit.cas import make_ca
 from tests.unit.program import as_config, run, stack_file
 from tests.unit.pulumi_config import REMEDY, follow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from continuity import ContinuityError, refuse_jump
+from program.continuity import ContinuityError, refuse_jump
 from tests.unit.records import Record, ca, client, server, through_pulumi
 
 OLD, NEW = "ca@1", "ca@2"

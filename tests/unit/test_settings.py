@@ -1,4 +1,4 @@
-"""What a stack file may say: the schema in `Pulumi.yaml` and `settings/` tell the same story."""
+"""What a stack file may say: the schema in `Pulumi.yaml` and the settings tell the same story."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic_core import PydanticUndefined
 
-import settings
-from settings import StackSettings, regions
-from settings.certificates import ValidityDays
-from settings.sizes import ContainerResources
+from program import settings
+from program.settings import StackSettings, regions
+from program.settings.certificates import ValidityDays
+from program.settings.sizes import ContainerResources
 from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
 from tests.unit.refused.names import LONG_NAME
 

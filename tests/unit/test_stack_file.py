@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-import stack_file
-from stack_file import StackFileError
+from common import stack_file
+from common.refusal import Refusal
 from tests.unit.program import ROOT, STACKS
 
 OWN = "mtls-model-endpoint"
@@ -72,7 +72,7 @@ def test_the_default_is_the_programs(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_certain_is_refused_and_never_dev(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(StackFileError) as refused:
+    with pytest.raises(Refusal) as refused:
         environment(tmp_path, text)
 
     assert said in str(refused.value)
@@ -101,7 +101,7 @@ TWICE = {
 def test_what_is_said_twice_is_refused_with_both_lines(tmp_path: Path, case: str) -> None:
     text, key, (first, second) = TWICE[case]
 
-    with pytest.raises(StackFileError) as refused:
+    with pytest.raises(Refusal) as refused:
         read(tmp_path, text)
 
     assert str(refused.value).startswith(key)
@@ -129,7 +129,7 @@ def test_what_is_said_twice_is_refused_with_both_lines(tmp_path: Path, case: str
 def test_what_two_readers_could_understand_differently_is_refused(
     tmp_path: Path, text: str | bytes, said: str
 ) -> None:
-    with pytest.raises(StackFileError) as refused:
+    with pytest.raises(Refusal) as refused:
         read(tmp_path, text)
 
     assert said in str(refused.value)

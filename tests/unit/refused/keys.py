@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from settings import regions
+from program.settings import regions
 from tests.unit.refused.group import CPU, MEMORY
 from tests.unit.refused.names import CLIENT_NAME, DNS_LABEL, MODEL_NAME, bad_name, bad_port
 from tests.unit.refused.words import Cases, missing, names, unknown, wrong

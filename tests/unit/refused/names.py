@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from settings import regions
+from program.settings import regions
 from tests.unit.refused.words import Cases, absent, names, put, write, wrong
 
 MODEL_NAME = "1 to 48 letters, digits, '_' or '-' (it is part of the URL)"

@@ -7,8 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from settings.refusals import HERE, Rule, Section, refusal
-from settings.values import ClientName, Generation, no_truth_value, repeated
+from program.settings.refusals import HERE, Rule, Section, refusal
+from program.settings.values import ClientName, Generation, no_truth_value, repeated
 
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"

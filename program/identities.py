@@ -12,11 +12,10 @@ from datetime import timedelta
 
 import pulumi
 
-import continuity
-import outputs
 from components import certificates as pki
-from settings import StackSettings
-from settings.certificates import Certificates
+from program import continuity, outputs
+from program.settings import StackSettings
+from program.settings.certificates import Certificates
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ from __future__ import annotations
 import difflib
 import shlex
 
-from settings.refusals import refusal
+from common.names import LOCATION
+from program.settings.refusals import refusal
 
 REGIONS = (
     "Australia Central",
@@ -84,7 +85,9 @@ REGIONS = (
 )
 SOVEREIGN = ("usgov", "usdod", "ussec", "usnat", "china")
 """How the names of regions in other clouds of Azure begin."""
-ALLOWED = "a region of Azure's public cloud; one that settings/regions.py lacks is added there"
+ALLOWED = (
+    "a region of Azure's public cloud; one that program/settings/regions.py lacks is added there"
+)
 EXAMPLE = "westeurope"
 
 
@@ -102,7 +105,7 @@ def checked(location: str) -> str:
     if name in known:
         return location
     close = [] if name.startswith(SOVEREIGN) else difflib.get_close_matches(name, known, 1, 0.8)
-    key = "azure-native:location"
+    key = LOCATION
     raise refusal(
         key, location, ALLOWED, shlex.join(["pulumi", "config", "set", key, *(close or [EXAMPLE])])
     )

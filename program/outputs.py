@@ -11,15 +11,15 @@ from typing import Any
 
 import pulumi
 
-from clients import schema
+from common import contract as schema
 from components.certificates import (
     CertificateAuthority,
     LeafCertificate,
     fingerprint_sha1,
     serial_number,
 )
-from settings import StackSettings
-from settings.certificates import Role
+from program.settings import StackSettings
+from program.settings.certificates import Role
 
 Generations = Mapping[int, LeafCertificate]
 """What one client has, by generation."""

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from settings.key_material import HIDDEN, hidden, holds_key
-from settings.remedies import command, nearest, setting
-from stack_file import written
+from common.stack_file import written
+from program.settings.key_material import HIDDEN, hidden, holds_key
+from program.settings.remedies import command, nearest, setting
 
 
 @dataclass(frozen=True)

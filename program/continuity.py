@@ -20,7 +20,7 @@ import pulumi
 from components.certificates import LeafCertificate, ServerCertificate
 from components.nginx_sidecar import listed_as
 from components.waiting import until
-from settings.certificates import Certificates, ExpiryGate
+from program.settings.certificates import Certificates, ExpiryGate
 
 Record = Mapping[str, Any]
 

@@ -46,7 +46,7 @@ def check(output: str, value: Any) -> Any:
         raise ContractError(
             f"the output {output} is not what version {VERSION} of the contract promises: "
             f"{_some(wrong)}. Fields may be added; where one has to go or to mean something else, "
-            "raise VERSION in clients/schema/__init__.py and write the schemas of that version"
+            "raise VERSION in common/contract/__init__.py and write the schemas of that version"
         )
     return value
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from settings.refusals import Rule
+from program.settings.refusals import Rule
 
 
 def no_truth_value(value: object) -> object:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pulumi
 
-import outputs
 from components.certificates import ClientCertificate
 from components.client_vault import ClientSecret, ClientVault, ClientVaultArgs
 from components.container_group import ContainerGroup
-from settings import StackSettings
+from program import outputs
+from program.settings import StackSettings
 
 
 def client_secrets(

@@ -1,8 +1,8 @@
 """A stack file as the engine reads it: for all who have to know what it says without an engine.
 
 Owns what Go's yaml.v3 makes of a text, which Python's YAML 1.1 reads otherwise (`no`, `12:30`), the
-namespaces of keys, and the environment. Values are for settings/ to judge. What two readers could
-understand differently is refused. Held to `pulumi config` by tests/engine/test_stack_file.py.
+namespaces of keys, and the environment. Values are for program/settings/ to judge. What two readers
+could understand differently is refused. Held to `pulumi config` by tests/engine/test_stack_file.py.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from common.refusal import Refusal
+
 Environment = Literal["dev", "test", "prod"]
-
-
-class StackFileError(ValueError):
-    """Why a stack file cannot be taken at its word, in one sentence."""
 
 
 @dataclass
@@ -45,18 +43,16 @@ def read(folder: Path, stack: str) -> StackFile:
     """Read the file of a stack.
 
     Raises:
-        StackFileError: if there is none, it is no stack file, or it says something twice.
+        Refusal: if there is none, it is no stack file, or it says something twice.
     """
     name = f"Pulumi.{stack}.yaml"
     if stack not in (known := stacks(folder)):
-        raise StackFileError(f"there is no {name}; the stacks are {', '.join(known)}")
+        raise Refusal(f"there is no {name}; the stacks are {', '.join(known)}")
     reader = _Reader(name)
     top = reader.read((folder / name).read_bytes()) or {}
     given = (top.pop("config", None) or {}) if isinstance(top, dict) else None
     if not isinstance(given, dict):
-        raise StackFileError(
-            f"{name} has no `config:` with the stack's keys below it, one line for each"
-        )
+        raise Refusal(f"{name} has no `config:` with the stack's keys below it, one line for each")
     project = _project(folder)["name"]
     config: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -65,7 +61,7 @@ def read(folder: Path, stack: str) -> StackFile:
         shown = qualified.removeprefix(f"{project}:")
         line = reader.lines[written("config", key)]
         if qualified in config:
-            raise StackFileError(_twice(name, shown, lines[shown], line))
+            raise Refusal(_twice(name, shown, lines[shown], line))
         config[qualified] = value
         prefix = written("config", key)
         for path, at in reader.lines.items():
@@ -78,12 +74,12 @@ def environment(folder: Path, stack: str) -> Environment:
     """The environment of a stack, as the program will take it.
 
     Raises:
-        StackFileError: if the file does not say for certain which one that is.
+        Refusal: if the file does not say for certain which one that is.
     """
     file, project = read(folder, stack), _project(folder)
     key = f"{project['name']}:environment"
     if key not in file.config and "environment" in file.others:
-        raise StackFileError(
+        raise Refusal(
             f"environment: {file.name} takes values from elsewhere, which may name another than "
             f"the default; it has to say so itself. Type: pulumi config set --stack {stack} "
             "environment <dev, test or prod>"
@@ -94,7 +90,7 @@ def environment(folder: Path, stack: str) -> Environment:
         if given == one:
             return one
     shown = json.dumps(given) if isinstance(given, str) else "this"
-    raise StackFileError(
+    raise Refusal(
         f"environment: {shown} is not allowed in {file.name}; it takes one of {', '.join(known)}, "
         f"and `make preview S={stack}` says what to type"
     )
@@ -167,16 +163,16 @@ class _Reader:
             node = yaml.compose(data.decode("utf-8-sig"), Loader=_Loader)
             return None if node is None else self._value(node, ())
         except UnicodeDecodeError:
-            raise StackFileError(f"{self.name} is no text in UTF-8") from None
+            raise Refusal(f"{self.name} is no text in UTF-8") from None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            raise StackFileError(f"{self.name} is no YAML: line {line}: {error.problem}") from None
+            raise Refusal(f"{self.name} is no YAML: line {line}: {error.problem}") from None
         except yaml.YAMLError:
-            raise StackFileError(
+            raise Refusal(
                 f"{self.name} is no YAML, or has characters in it that cannot be printed"
             ) from None
         except RecursionError:
-            raise StackFileError(f"{self.name} holds itself, or too many levels") from None
+            raise Refusal(f"{self.name} holds itself, or too many levels") from None
 
     def _value(self, node: yaml.Node, path: tuple[str | int, ...]) -> Any:
         if path:
@@ -210,7 +206,7 @@ class _Reader:
             line = key_node.start_mark.line + 1
             if key in first:
                 shown = written(*path, key).removeprefix("config.")
-                raise StackFileError(_twice(self.name, shown, first[key], line))
+                raise Refusal(_twice(self.name, shown, first[key], line))
             first[key] = line
             if key == "<<" and key_node.tag == "plain":
                 several = isinstance(value_node, yaml.SequenceNode)
@@ -233,8 +229,6 @@ class _Reader:
                 return str(value).lower() if isinstance(value, bool) else str(value)
         raise self._refused(node, "this as a key", "text in quotes")
 
-    def _refused(self, node: yaml.Node, what: str, allowed: str) -> StackFileError:
+    def _refused(self, node: yaml.Node, what: str, allowed: str) -> Refusal:
         line = node.start_mark.line + 1
-        return StackFileError(
-            f"{self.name}, line {line}: {what} is not allowed; it takes {allowed}"
-        )
+        return Refusal(f"{self.name}, line {line}: {what} is not allowed; it takes {allowed}")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
-from settings.refusals import HERE, Rule, Section, refusal
+from program.settings.refusals import HERE, Rule, Section, refusal
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -8,8 +8,8 @@ import re
 import shlex
 from pathlib import Path
 
-from settings.refusals import refusal
-from stack_file import written
+from common.stack_file import written
+from program.settings.refusals import refusal
 
 PREDEFINED = re.compile(
     "(HTTPS?|FTP|NO|ALL)_PROXY|(https?|ftp|no|all)_proxy|BUILDKIT_.*|SOURCE_DATE_EPOCH"

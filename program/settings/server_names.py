@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from settings.refusals import HERE, Rule, refusal
+from program.settings.refusals import HERE, Rule, refusal
 
 LONGEST = 231
 """nginx looks up `<name>.:<port>`, and does not start with a longer name: its map_hash_bucket_size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 
-from settings.refusals import refusal
+from program.settings.refusals import refusal
 
 OWN = ("project", "stack", "environment")
 """What the program says of every resource."""

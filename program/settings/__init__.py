@@ -15,29 +15,29 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from common.names import LOCATION, PROJECT
+from common.refusal import Refusal
+from common.stack_file import Environment, read, stacks, written
 from components.nginx_sidecar import VERSION
-from settings import key_material, regions, sizes
-from settings import tags as tags_of_azure
-from settings.authority import SET_KEY
-from settings.certificates import Certificates
-from settings.clients import Client
-from settings.model_image import PREBUILT, check_build_args, check_folder
-from settings.refusals import Rule, Section, instead, refusal, sentences
-from settings.remedies import command
-from settings.server_names import ServerNames
-from settings.sizes import GroupResources
-from settings.values import PORT, Port, no_truth_value
-from stack_file import Environment, StackFileError, read, stacks, written
+from program.settings import key_material, regions, sizes
+from program.settings import tags as tags_of_azure
+from program.settings.authority import SET_KEY
+from program.settings.certificates import Certificates
+from program.settings.clients import Client
+from program.settings.model_image import PREBUILT, check_build_args, check_folder
+from program.settings.refusals import Rule, Section, instead, refusal, sentences
+from program.settings.remedies import command
+from program.settings.server_names import ServerNames
+from program.settings.sizes import GroupResources
+from program.settings.values import PORT, Port, no_truth_value
 
-ROOT = Path(__file__).resolve().parent.parent
-STACK_FILES = ROOT
+STACK_FILES = PROJECT
 NAMESPACES = ("azure-native", "docker", "tls", "random", "pulumi")
 """What is read beside the program's own keys: by its providers, and by the engine."""
 
@@ -108,7 +108,7 @@ class StackSettings(Section):
 
     location: Annotated[
         str,
-        Field(alias="azure-native:location"),
+        Field(alias=LOCATION),
         AfterValidator(regions.checked),
         Rule(regions.ALLOWED, regions.EXAMPLE),
     ]
@@ -188,7 +188,7 @@ class StackSettings(Section):
         given = {
             key.removeprefix(f"{project}:"): _parse(value)
             for key, value in config.items()
-            if key.startswith(f"{project}:") or key == "azure-native:location"
+            if key.startswith(f"{project}:") or key == LOCATION
         }
         refused = []
         try:
@@ -352,8 +352,8 @@ class StackSettings(Section):
         if image.ref is not None:
             return
         try:
-            check_folder(ROOT, image.context)
-            dockerfile = (ROOT / image.context / "Dockerfile").read_text(encoding="utf-8")
+            check_folder(PROJECT, image.context)
+            dockerfile = (PROJECT / image.context / "Dockerfile").read_text(encoding="utf-8")
             check_build_args(dockerfile, image.build_args)
         except PydanticCustomError as refused:
             yield refused
@@ -390,7 +390,7 @@ def _said_once() -> dict[str, Any]:
         return {}
     try:
         return read(STACK_FILES, stack).config
-    except StackFileError as error:
+    except Refusal as error:
         raise SettingsError(str(error)) from None
 
 

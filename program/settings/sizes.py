@@ -19,8 +19,8 @@ from pydantic_core import PydanticCustomError
 
 from components import model_sizing
 from components.sidecar_sizing import LEAST_MEMORY_IN_GB, MOST_CPU
-from settings.refusals import Rule, Section, refusal
-from settings.values import no_truth_value
+from program.settings.refusals import Rule, Section, refusal
+from program.settings.values import no_truth_value
 
 LEAST_CPU = 0.05
 """With this much either container works, which a group of 1 CPU always has for both.
