@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
@@ -105,6 +106,13 @@ def _sentence(model: type[Section], error: ErrorDetails, given: Mapping[str, Any
     if error["type"] == "refusal":
         return error["msg"].replace(HERE, _path(loc) if loc else "")
     path = _path(loc)
+    if error["type"] == "extra_forbidden" and re.search(r"^-|[.\[]", str(loc[0])) and len(loc) == 1:
+        # Set without --path; with it, the command would remove another key's value.
+        typed = shlex.join(["pulumi", "config", "rm", "--", path])
+        return (
+            f"{path}: there is no such key (a path into a key is set with `pulumi config set "
+            f"--path`); allowed are {', '.join(_keys_beside(model, loc))}. Type: {typed}"
+        )
     if error["type"] == "extra_forbidden":
         meant = _meant(model, loc)
         hint = f"did you mean {meant[-1]}? " if meant else ""

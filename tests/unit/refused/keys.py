@@ -53,6 +53,21 @@ CASES: Cases = {
         {"flavour": "x"},
         [f"flavour: there is no such key; {TOP_LEVEL}Type: pulumi config rm flavour"],
     ),
+    # With --path the command would take the good value away, and leave this one.
+    "path that was set without --path": (
+        {"clients[0].name": "bob"},
+        [
+            "clients[0].name: there is no such key (a path into a key is set with `pulumi config "
+            f"set --path`); {TOP_LEVEL}Type: pulumi config rm -- 'clients[0].name'"
+        ],
+    ),
+    "key that looks like an option": (
+        {"--help": "1"},
+        [
+            "--help: there is no such key (a path into a key is set with `pulumi config set "
+            f"--path`); {TOP_LEVEL}Type: pulumi config rm -- --help"
+        ],
+    ),
     "key in Python's spelling": (
         {"model_name": "demo"},
         [
