@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 from pulumi.automation import EngineEvent
 
+from common.names import COMPONENTS, STACK
+
 _VERBS = {
     "create": ("+", "create", "created"),
     "update": ("~", "update", "updated"),
@@ -79,7 +81,7 @@ class Display:
             if diagnostic.severity == "error":
                 self._failed = Display.explained = True
             urn = diagnostic.urn or ""
-            where = "" if "pulumi:pulumi:Stack" in urn else _resource(urn)
+            where = "" if STACK in urn else _resource(urn)
             prefix = f"{diagnostic.severity}: {where}: " if where else f"{diagnostic.severity}: "
             print(prefix + text, file=sys.stderr)
 
@@ -100,7 +102,7 @@ class Display:
 def _is_visible(step: Any) -> bool:
     """Components and the stack itself have nothing to show: their children do."""
     return step.op in _VERBS and not step.urn.split("::")[2].rsplit("$", 1)[-1].startswith(
-        ("pulumi:pulumi:Stack", "mtls-model-endpoint:index:", "pulumi:providers:")
+        (STACK, COMPONENTS, "pulumi:providers:")
     )
 
 

@@ -25,6 +25,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from common.names import PROJECT_NAME
 from common.refusal import Refusal
 
 PROBER = "_prober"
@@ -317,7 +318,7 @@ def require_free_port(port: int, key: str = "") -> None:
 
 def _key(key: str) -> str:
     """As it stands in the stack file; `pulumi config set` would want to log in somewhere."""
-    return f"mtls-model-endpoint:{key or 'endpointPort'}"
+    return f"{PROJECT_NAME}:{key or 'endpointPort'}"
 
 
 def _free_port() -> int:

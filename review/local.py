@@ -8,7 +8,6 @@ from typing import Any
 
 from pulumi import automation
 
-from common.refusal import Refusal
 from localcloud.stack import LocalStack, opened
 from policy.pack import Pack
 from review.base import deployed
@@ -26,14 +25,11 @@ def from_local_cloud(stack: str, pack: Pack | None, base: str | None = None) -> 
     """
     if pack:
         pack.require()
-    try:
-        with (
-            deployed(base, stack) if base is not None else nullcontext() as home,
-            opened(stack, home=home, records_only=True) as local,
-        ):
-            return preview(local, pack)
-    except Refusal as refused:
-        raise Refusal(str(refused)) from None
+    with (
+        deployed(base, stack) if base is not None else nullcontext() as home,
+        opened(stack, home=home, records_only=True) as local,
+    ):
+        return preview(local, pack)
 
 
 def preview(local: LocalStack, pack: Pack | None = None) -> Preview:

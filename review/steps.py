@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from common.names import COMPONENTS, PROJECT_NAME
+from common.names import COMPONENTS, PROJECT_NAME, STACK
 from common.refusal import Refusal, shown
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine writes for a value that it learns only when deploying."""
 
-_STACK = "pulumi:pulumi:Stack"
 # All that the engine does, as of version 3.259: of what else a step may be, nothing is understood.
 _OPS = frozenset(
     [
@@ -42,7 +41,7 @@ _OPS = frozenset(
         "extend-parameterize",
     ]
 )
-_NOT_SHOWN = (_STACK, "pulumi:providers:", COMPONENTS)
+_NOT_SHOWN = (STACK, "pulumi:providers:", COMPONENTS)
 # A replacement is up to three events, of which `replace` names it; one step in the JSON.
 _PARTS_OF_A_REPLACEMENT = ("create-replacement", "delete-replaced", "discard-replaced")
 MAKE_ONE = "make it with `pulumi preview --json --show-sames`"
@@ -147,13 +146,13 @@ class Preview:
 
     @property
     def lists_stack(self) -> bool:
-        return any(step.type == _STACK for step in self.steps)
+        return any(step.type == STACK for step in self.steps)
 
     @property
     def outputs(self) -> Mapping[str, Any]:
         """The stack's outputs as the last deployment left them."""
         for step in self.steps:
-            if step.type == _STACK and step.old:
+            if step.type == STACK and step.old:
                 return step.old.outputs
         return {}
 
@@ -247,7 +246,7 @@ def policy_findings(events: Iterable[Mapping[str, Any]]) -> tuple[PolicyFinding,
         finding = PolicyFinding(
             policy=str(raw.get("policyName")),
             level=str(raw.get("enforcementLevel")),
-            resource=urn.split("::", 3)[-1] if _STACK not in urn else "",
+            resource=urn.split("::", 3)[-1] if STACK not in urn else "",
             message=_plain(str(raw.get("message") or "")),
         )
         if finding not in found:

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from common.names import STACK
 from policy.guardrails.rule import (
     FIRST_UP,
     UNKNOWN,
@@ -46,7 +47,7 @@ def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
 
 
 def _in_outputs(resources: Sequence[Resource], config: Config) -> Iterator[str]:
-    for stack in (r for r in resources if r.type == "pulumi:pulumi:Stack"):
+    for stack in (r for r in resources if r.type == STACK):
         for path, text in _texts(stack.props):
             if path.partition(".")[0] not in config["except"] and KEY in _decoded(text):
                 yield f"there is a private key in the output {path}"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from common.names import SIDECAR
+from common.names import SIDECAR, STACK
 from policy.guardrails.access import VAULT
 from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail, at, each
 from policy.guardrails.secrets import GROUP, certificates
@@ -85,7 +85,7 @@ def _known_clients(resources: Sequence[Resource], config: Config) -> Iterator[st
 
 def _recorded(resources: Sequence[Resource]) -> set[str]:
     """Serial numbers that the stack says it issued to clients; none where that is unknown."""
-    outputs = next((r.props for r in resources if r.type == "pulumi:pulumi:Stack"), {})
+    outputs = next((r.props for r in resources if r.type == STACK), {})
     records = [r for r in each(outputs.get("certificates")) if at(r, "role") == "client"]
     serials = [at(record, "serialNumber") for record in records]
     known = all(isinstance(serial, str) for serial in serials)

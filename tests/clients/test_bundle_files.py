@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from clients.bundle import write_bundle
+from common.names import PROJECT
 from tests.clients.made import PASSWORD, MadeStack, refused, run_clients, snapshot
 
 PEM_SAMPLES = {"curl.sh", "with_requests.py", "with_httpx.py", "main.go"}
@@ -154,6 +158,32 @@ def test_a_file_needs_no_pulumi(stack: MadeStack, tmp_path: Path) -> None:
     given = ("--outputs", stack.file, "--client", "alice", "--out", tmp_path / "a", "--no-p12")
 
     assert run_clients("bundle", *given, env={"PATH": "/nonexistent"}).code == 0
+
+
+def test_two_folders_and_three_packages_are_all_that_a_consumer_needs(
+    stack: MadeStack, tmp_path: Path
+) -> None:
+    """As docs/operations.md says of somebody who reads a bundle from the key vault."""
+    for name in ("clients", "common"):
+        shutil.copytree(PROJECT / name, tmp_path / "away" / name)
+    lacking = ("yaml", "pulumi", "httpx", "jsonschema_rs", "grpc", "mtls_model_client")
+    code = (
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({lacking}))\n"
+        "sys.path.insert(0, '.'); sys.argv[0] = 'clients'\n"
+        "runpy.run_module('clients', run_name='__main__')"
+    )
+    bundle = ["bundle", "--outputs", stack.file, "--client", "alice", "--no-p12", "--out", "alice"]
+
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *map(str, bundle)],
+        cwd=tmp_path / "away",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "away/alice/client.key").exists()
 
 
 def test_make_up_writes_bundles_without_a_password_and_leaves_good_ones_alone(

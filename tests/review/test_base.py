@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import fcntl
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from review.base import _PROGRAM
 from tests.clone import Clone
 
 
@@ -44,6 +46,20 @@ def test_a_change_that_is_not_committed_counts_and_other_cpu_replaces(clone: Clo
 
     assert said.returncode == 1, said.stderr
     assert "the container group is replaced (new IP address, downtime)" in said.stdout
+
+
+def test_the_base_is_asked_for_nothing_that_earlier_commits_lack() -> None:
+    """What else this project has may stand elsewhere, or nowhere, in the commit to compare with."""
+    imported = {
+        name
+        for node in ast.walk(ast.parse(_PROGRAM))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module] if isinstance(node, ast.ImportFrom) else [n.name for n in node.names]
+        )
+    }
+
+    assert imported == {"sys", "pathlib", "pulumi", "localcloud.home", "localcloud.stack"}
 
 
 def test_the_base_is_deployed_by_its_own_program(clone: Clone) -> None:

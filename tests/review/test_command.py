@@ -230,6 +230,7 @@ def test_pulumi_is_asked_for_the_stack(pulumi: Pulumi, written: Written, tmp_pat
     assert main(["--stack", "dev"]) == 0
     asked = (tmp_path / "asked").read_text()
     assert asked.startswith("preview --json --show-sames --event-log")
+    assert asked.endswith(" --stack dev --non-interactive\n")
 
 
 @pytest.mark.parametrize(
