@@ -133,3 +133,13 @@ class ContainerGroup(pulumi.ComponentResource):
         self.fqdn = group.ip_address.apply(lambda address: str(address.fqdn if address else ""))
         self.arm_id = group.id
         self.register_outputs({"fqdn": self.fqdn})
+
+
+def unhashed_fqdn(dns_label: pulumi.Input[str], region: pulumi.Input[str]) -> pulumi.Output[str]:
+    """Tells a group's name before the group exists; only for the scope Unsecure.
+
+    Args:
+        dns_label: the group's.
+        region: by its programmatic name, as `westeurope`.
+    """
+    return pulumi.Output.concat(dns_label, ".", region, ".azurecontainer.io")

@@ -20,7 +20,8 @@ import pulumi
 from components.certificates import LeafCertificate, ServerCertificate
 from components.nginx_sidecar import listed_as
 from components.waiting import until
-from program.settings.certificates import Certificates, ExpiryGate
+from program.settings import StackSettings
+from program.settings.certificates import ExpiryGate
 
 Record = Mapping[str, Any]
 
@@ -29,15 +30,17 @@ class ContinuityError(pulumi.RunError):
     """A change that would cut clients off, or certificates that are about to end."""
 
 
-def follow(certs: Certificates) -> list[Record]:
-    """The records of the last deployment that succeeded; none before the first.
+def follow(cfg: StackSettings) -> list[Record]:
+    """Reads the records of the last deployment that succeeded; none before the first.
 
     Raises:
         ContinuityError: if clients could not follow from there to this deployment.
     """
+    if cfg.tls == "none":
+        return []
     outputs = _outputs_of_this_stack()
     records: list[Record] = outputs.get("certificates") or []
-    refuse_jump(records, certs.trusted, certs.issuing)
+    refuse_jump(records, cfg.certificates.trusted, cfg.certificates.issuing)
     return records
 
 

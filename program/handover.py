@@ -14,34 +14,37 @@ from components.certificates import ClientCertificate
 from components.client_vault import ClientSecret, ClientVault, ClientVaultArgs
 from components.container_group import ContainerGroup
 from program import outputs
+from program.identities import Identities
 from program.settings import StackSettings
 
 
 def client_secrets(
     cfg: StackSettings,
-    clients: Mapping[str, Mapping[int, ClientCertificate]],
+    pki: Identities,
     *,
     endpoint: ContainerGroup,
     described: Mapping[str, Any],
-    settled: pulumi.Input[object],
     resource_group_name: pulumi.Input[str],
     workspace_id: pulumi.Input[str],
 ) -> dict[str, pulumi.Output[str]]:
-    """URI of the secret of each client that has readers; without any there is no vault.
+    """Makes a secret for each client that has readers, and tells its URI.
+
+    Without any there is no vault.
 
     Args:
         cfg: says who may read what.
-        clients: certificates by name and generation; the newest is handed over.
+        pki: the certificates; the newest generation is handed over.
         endpoint: has to know a certificate before anybody gets it.
         described: the stack output `endpoint`.
-        settled: known when the certificates can be handed out.
         resource_group_name: where the vault is.
         workspace_id: where its audit events go.
     """
     secrets = {
         client.name: ClientSecret(
-            value=outputs.once(bundle(client.name, clients[client.name], described), settled),
-            not_after=clients[client.name][client.generation].certificate.validity_end_time,
+            value=outputs.once(
+                bundle(client.name, pki.clients[client.name], described), pki.clients_settled
+            ),
+            not_after=pki.clients[client.name][client.generation].certificate.validity_end_time,
             readers=client.readers,
             reader_groups=client.reader_groups,
         )

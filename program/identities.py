@@ -24,15 +24,15 @@ class Identities:
 
     trust_bundle_pem: pulumi.Output[str]
     """The CA certificates that clients and the endpoint trust."""
-    server: pki.ServerCertificate
     server_certificate_pem: pulumi.Output[str]
-    """To be served: not before clients whose clock is behind take it."""
+    """Takes effect only when clients whose clock is behind accept it."""
+    server_private_key_pem: pulumi.Output[str]
     clients: dict[str, dict[int, pki.ClientCertificate]]
     """By name and generation."""
     clients_settled: pulumi.Output[object]
-    """Known when they can be handed out: an endpoint whose clock is behind takes them, too."""
+    """Known when they can be handed out: an endpoint whose clock is behind accepts them, too."""
     records: pulumi.Output[list[continuity.Record]]
-    """What the stack tells of them; also of those that clients still hold from earlier."""
+    """What the stack tells about them, and about those that clients still hold from earlier."""
 
 
 def issue(
@@ -40,13 +40,23 @@ def issue(
     previous: Sequence[continuity.Record],
     server_names: Sequence[pulumi.Input[str]],
 ) -> Identities:
-    """Everybody's certificates.
+    """Issues everybody's certificates; none where the stack has no mutual TLS.
 
     Args:
         cfg: says who there is.
-        previous: what the last deployment told of them.
+        previous: what the last deployment told about them.
         server_names: the names clients may call the endpoint by.
     """
+    if cfg.tls == "none":
+        nothing = pulumi.Output.from_input("")
+        return Identities(
+            trust_bundle_pem=nothing,
+            server_certificate_pem=nothing,
+            server_private_key_pem=nothing,
+            clients={},
+            clients_settled=pulumi.Output.from_input(None),
+            records=pulumi.Output.from_input([]),
+        )
     certs = cfg.certificates
     authorities = {
         generation: _authority(cfg, generation) for generation in certs.trusted_generations
@@ -91,8 +101,8 @@ def issue(
             *(authority.certificate_pem for authority in authorities.values()),
             *(pem for anchor in certs.anchors for pem in anchor.chain_pem),
         ),
-        server=server,
         server_certificate_pem=settled(server, "server"),
+        server_private_key_pem=server.private_key_pem,
         clients=clients,
         clients_settled=pulumi.Output.all(
             *(
