@@ -72,7 +72,7 @@ down: ## Stop everything and remove the state; installed tools stay
 	else scripts/setup.sh python nginx pulumi && $(LOCALCLOUD) down --stack $(S) $(ARGS); fi
 
 ##@ Check it
-.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image conformance check bench
+.PHONY: test test-unit test-engine test-sidecar test-clients test-model-image conformance generate check bench
 # Each file of tests on one of three processes: on two cores, since some wait for a minute.
 test: tools curl snippet-tools ## Every test
 	@scripts/in_scope.sh $(PYTEST) --numprocesses 3 --dist loadfile $(ARGS)
@@ -95,12 +95,16 @@ test-model-image: venv ## The model server's contract
 conformance: tools snippet-tools ## Prove what is promised, against a fresh endpoint or ARGS='--endpoint URL --bundle DIR'
 	@scripts/in_scope.sh $(PYTHON) -m conformance $(ARGS)
 
-check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows
+generate: venv ## Write the files that are made from the code
+	@$(PYTHON) -m scripts.generate
+
+check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows, generated files
 	@scripts/setup.sh actionlint
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy --strict --explicit-package-bases $(TYPED)
 	$(MODEL_CHECK)
+	$(PYTHON) -m scripts.generate --check
 	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile prebuilt_image/Dockerfile)
 	.venv/bin/shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	.local/tools/bin/actionlint -shellcheck .venv/bin/shellcheck

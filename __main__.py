@@ -6,6 +6,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_azure_native import operationalinsights, resources
 
+from common.certificate_record import exported
 from components.container_group import ContainerGroup, ContainerGroupArgs, unhashed_fqdn
 from components.container_image import ContainerImage, ContainerImageArgs, copied
 from components.model_container import ModelContainerArgs, model_container
@@ -110,7 +111,7 @@ pulumi.export("endpoint", described)
 handed_out = outputs.client_certificates(pki.clients)
 settled = outputs.once(handed_out, endpoint.arm_id, pki.clients_settled)
 pulumi.export("clientCertificates", settled)
-pulumi.export("certificates", outputs.once(pki.records, endpoint.arm_id))
+pulumi.export("certificates", outputs.once(pki.records.apply(exported), endpoint.arm_id))
 pulumi.export("clientSecrets", secrets)
 pulumi.export("resourceGroupName", group.name)
 pulumi.export("registryLoginServer", registry.login_server)

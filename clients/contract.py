@@ -10,9 +10,10 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from common.certificate_record import Record
 from common.contract import VERSION
 from common.refusal import Refusal, shown
 
@@ -80,19 +81,6 @@ class ClientCertificate(Issued):
         )
 
 
-class ListedCertificate(_Output):
-    """An entry of the output `certificates`: what anybody may know of a certificate."""
-
-    role: str
-    name: str
-    serial_number: str
-    not_before: AwareDatetime
-    not_after: AwareDatetime
-    generation: int | None = None
-    status: str | None = None
-    renews_from: AwareDatetime | None = None
-
-
 def endpoint(outputs: Mapping[str, Any]) -> Endpoint:
     """Raises Refusal if there is none, or one that this code does not understand."""
     value = _present(outputs, "endpoint")
@@ -115,7 +103,7 @@ def client_certificate(outputs: Mapping[str, Any], client: str) -> ClientCertifi
     return checked(ClientCertificate, known[client], f"clientCertificates.{client}")
 
 
-def certificates(outputs: Mapping[str, Any]) -> list[ListedCertificate]:
+def certificates(outputs: Mapping[str, Any]) -> list[Record]:
     """Raises Refusal if the list is not there, or not what this code understands."""
     if "endpoint" in outputs:
         _require_known_version(outputs["endpoint"])
@@ -123,12 +111,11 @@ def certificates(outputs: Mapping[str, Any]) -> list[ListedCertificate]:
     if not isinstance(listed, list):
         raise Refusal("the output certificates is not a list")
     return [
-        checked(ListedCertificate, entry, f"certificates[{number}]")
-        for number, entry in enumerate(listed)
+        checked(Record, entry, f"certificates[{number}]") for number, entry in enumerate(listed)
     ]
 
 
-_Model = TypeVar("_Model", bound=_Output)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def checked(model: type[_Model], value: object, name: str) -> _Model:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from clients.contract import ListedCertificate
+from common.certificate_record import Record, moment
 
 _HEADINGS = (
     "role",
@@ -22,6 +21,7 @@ _HEADINGS = (
     "renewed from",
     "",
 )
+_NOT_IN_THE_TABLE = {"issuer", "fingerprint_sha1", "public_key_sha256"}
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Thresholds:
 class Row:
     """A certificate as of one moment."""
 
-    certificate: ListedCertificate
+    certificate: Record
     now: datetime
     thresholds: Thresholds
 
     @property
     def days_left(self) -> int:
         """Whole days; negative after the end."""
-        return math.floor((self.certificate.not_after - self.now) / timedelta(days=1))
+        return self.certificate.as_of(self.now).days_left
 
     @property
     def matters(self) -> bool:
@@ -63,7 +63,7 @@ class Row:
         """What to know about it, if there is anything."""
         if not (self.fails or self.warns):
             return ""
-        if self.certificate.not_after <= self.now:
+        if self.certificate.ends <= self.now:
             return "EXPIRED"
         days = "1 day" if self.days_left == 1 else f"{self.days_left} days"
         return f"{'FAIL' if self.fails else 'WARNING'}: ends in {days}"
@@ -74,10 +74,10 @@ class Row:
             one.role,
             one.name,
             "-" if one.generation is None else str(one.generation),
-            one.status or "-",
+            one.status,
             one.serial_number,
-            _minute(one.not_before),
-            _minute(one.not_after),
+            _minute(moment(one.not_before)),
+            _minute(one.ends),
             str(self.days_left),
             self._renewal(),
             self.words,
@@ -85,23 +85,23 @@ class Row:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **self.certificate.model_dump(mode="json", by_alias=True),
+            **self.certificate.model_dump(exclude=_NOT_IN_THE_TABLE),
             "daysLeft": self.days_left,
             "finding": "fail" if self.fails else "warning" if self.warns else "none",
         }
 
     def _within(self, days: int) -> bool:
-        return self.matters and self.certificate.not_after - self.now <= timedelta(days=days)
+        return self.matters and self.certificate.ends - self.now <= timedelta(days=days)
 
     def _renewal(self) -> str:
-        start = self.certificate.renews_from
-        if start is None:
+        if self.certificate.renews_from is None:
             return "-"
+        start = moment(self.certificate.renews_from)
         return "the next up" if start <= self.now else _minute(start)
 
 
 def rows(
-    listed: Sequence[ListedCertificate], thresholds: Thresholds, now: datetime | None = None
+    listed: Sequence[Record], thresholds: Thresholds, now: datetime | None = None
 ) -> list[Row]:
     """As they are listed, all seen at the same moment."""
     moment = now or datetime.now(UTC)

@@ -13,37 +13,35 @@ import io
 import tarfile
 from datetime import UTC, datetime
 
-from components.nginx_sidecar import VERSION, ClientLimits, listed_as, render
+from common.enforcement import ClientLimits, Enforcement
+from components.nginx_sidecar import listed_as, render, variables
 from components.sidecar_sizing import sizes
 
-VARIABLES = {
-    "model_name": "example",
-    "version": VERSION,
-    "model_port": 18501,
-    "endpoint_port": 18443,
-    "health_port": 18502,
-    "server_names": ["localhost", "model.example.com"],
-    "verify_depth": 0,
-    "accepted": {
-        listed_as("0A", "a" * 40): "everything",
-        listed_as("0B", "b" * 40): "limited",
-    },
-    "revoked": {listed_as("0C", "c" * 40): "revoked"},
-    "limits": [
+ENFORCED = Enforcement(
+    endpoint_port=18443,
+    health_port=18502,
+    server_names=("localhost", "model.example.com"),
+    accepted={listed_as("0A", "a" * 40): "everything", listed_as("0B", "b" * 40): "limited"},
+    revoked={listed_as("0C", "c" * 40): "revoked"},
+    trust_bundle_pem="",  # in a file of its own
+    verify_depth=0,
+    limits=(
         ClientLimits(
             name="limited",
-            paths=["/v1/models/example:predict"],
+            paths=("/v1/models/example:predict",),
             requests_per_second=10,
             burst=20,
             max_connections=4,
         ),
-        ClientLimits(name="a.b-c_d", paths=["/openapi.json"]),
+        ClientLimits(name="a.b-c_d", paths=("/openapi.json",)),
         ClientLimits(name="rate", requests_per_second=1),
         ClientLimits(name="connections", max_connections=1),
-    ],
-    "max_request_body_in_mb": 8,
-    "sizes": sizes(memory_in_gb=0.5, max_request_body_in_mb=8),
-}
+    ),
+    max_request_body_in_mb=8,
+)
+
+
+VARIABLES = variables(ENFORCED, "example", 18501, sizes(memory_in_gb=0.5, max_request_body_in_mb=8))
 
 
 def volume() -> str:

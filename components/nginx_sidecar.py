@@ -15,13 +15,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pulumi
 from pulumi_azure_native import containerinstance as aci
 
-from components.sidecar_sizing import sizes
+from common.enforcement import ClientLimits, Enforcement
+from components.sidecar_sizing import Sizes, sizes
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
 VOLUME_NAME = "nginx-sidecar"
@@ -33,18 +33,6 @@ TensorFlow's exporters write seconds since 1970, which have ten.
 MOUNT_PATH = "/etc/nginx-sidecar"
 WAIT_SECONDS = 120
 """How long nginx waits for the model before it starts without it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClientLimits:
-    """What one client may ask for, and how much of it; None where it is not limited."""
-
-    name: str
-    paths: Sequence[str] | None = None
-    requests_per_second: int | None = None
-    burst: int | None = None
-    max_connections: int | None = None
-    """With a request under way at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +58,7 @@ class NginxSidecarArgs:
     accepted: pulumi.Input[Mapping[str, str]]
     """A certificate, as `listed_as` says, to the name of the client that is let in with it."""
     revoked: pulumi.Input[Mapping[str, str]]
-    """Likewise for those that are not any more: the access log names them."""
+    """The same of certificates that clients hold and that are refused."""
     limits: Sequence[ClientLimits] = ()
     """For clients that may not do everything."""
     max_request_body_in_mb: int
@@ -81,8 +69,8 @@ class NginxSidecarArgs:
 class NginxSidecar(pulumi.ComponentResource):
     """Terminates mutual TLS and lets only known clients ask the model for predictions."""
 
-    configuration: pulumi.Output[str]
-    """nginx.conf, without anything secret in it."""
+    enforces: pulumi.Output[Enforcement]
+    """What nginx.conf was rendered from."""
     volume: aci.VolumeArgs
     container: aci.ContainerArgs
 
@@ -90,32 +78,26 @@ class NginxSidecar(pulumi.ComponentResource):
         self, name: str, args: NginxSidecarArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mtls-model-endpoint:index:NginxSidecar", name, None, opts)
-
-        def configuration(values: dict[str, Any]) -> str:
-            return render(
-                {
-                    "model_name": args.model_name,
-                    "version": VERSION,
-                    "model_port": args.model_port,
-                    "endpoint_port": args.endpoint_port,
-                    "health_port": args.health_port,
-                    "server_names": values["server_names"],
-                    "verify_depth": args.verify_depth,
-                    "accepted": values["accepted"],
-                    "revoked": values["revoked"],
-                    "limits": args.limits,
-                    "max_request_body_in_mb": args.max_request_body_in_mb,
-                    "sizes": sizes(args.memory_in_gb, args.max_request_body_in_mb),
-                }
-            )
-
-        self.configuration = pulumi.Output.all(
-            server_names=list(args.server_names), accepted=args.accepted, revoked=args.revoked
-        ).apply(configuration)
+        limits = sizes(args.memory_in_gb, args.max_request_body_in_mb)
+        enforces = {
+            "endpoint_port": args.endpoint_port,
+            "health_port": args.health_port,
+            "server_names": list(args.server_names),
+            "accepted": args.accepted,
+            "revoked": args.revoked,
+            "trust_bundle_pem": args.trust_bundle_pem,
+            "verify_depth": args.verify_depth,
+            "limits": [limit.model_dump() for limit in args.limits],
+            "max_request_body_in_mb": args.max_request_body_in_mb,
+        }
+        self.enforces = pulumi.Output.all(**enforces).apply(Enforcement.model_validate)
+        configuration = self.enforces.apply(
+            lambda enforced: render(variables(enforced, args.model_name, args.model_port, limits))
+        )
         self.volume = aci.VolumeArgs(
             name=VOLUME_NAME,
             secret={
-                "nginx.conf": _base64(self.configuration),
+                "nginx.conf": _base64(configuration),
                 "server.crt": _base64(args.server_certificate_pem),
                 "server.key": pulumi.Output.secret(_base64(args.server_private_key_pem)),
                 "ca.crt": _base64(args.trust_bundle_pem),
@@ -124,7 +106,6 @@ class NginxSidecar(pulumi.ComponentResource):
         probe = aci.ContainerHttpGetArgs(
             path="/health", port=args.health_port, scheme=aci.Scheme.HTTP
         )
-        limits = sizes(args.memory_in_gb, args.max_request_body_in_mb)
         started_with = {
             "MODEL_READY": f"{args.model_port}{args.model_readiness_path}",
             "WAIT_SECONDS": str(WAIT_SECONDS),
@@ -166,9 +147,9 @@ class NginxSidecar(pulumi.ComponentResource):
                 requests=aci.ResourceRequestsArgs(cpu=args.cpu, memory_in_gb=args.memory_in_gb)
             ),
         )
-        self.register_outputs(
-            {"configuration": self.configuration, "trustBundlePem": args.trust_bundle_pem}
-        )
+        # Each part for itself, so that a preview tells those that are known.
+        names = {str(field.alias): key for key, field in Enforcement.model_fields.items()}
+        self.register_outputs({"enforces": {name: enforces[key] for name, key in names.items()}})
 
 
 def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
@@ -184,8 +165,21 @@ def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
     return f"{serial_number}/{fingerprint_sha1}"
 
 
+def variables(
+    enforced: Enforcement, model_name: str, model_port: int, limits: Sizes
+) -> dict[str, object]:
+    """Names what the template is rendered from."""
+    return {
+        **dict(enforced),
+        "model_name": model_name,
+        "version": VERSION,
+        "model_port": model_port,
+        "sizes": limits,
+    }
+
+
 def render(variables: Mapping[str, object]) -> str:
-    """nginx.conf from the template.
+    """Renders nginx.conf from the template.
 
     Raises:
         jinja2.UndefinedError: if the template uses a variable that is not given.

@@ -4,8 +4,6 @@ A stack file says who may call now. What clients hold was issued earlier, and on
 deployment's outputs tell of that: which certificates they were handed, which CAs they were told to
 trust. From these and from the certificates of this deployment follow the list of the sidecar, what
 is refused as a jump, and what is about to expire.
-
-A record is an entry of the stack output `certificates`; everything in it is public.
 """
 
 from __future__ import annotations
@@ -17,13 +15,12 @@ from typing import Any
 
 import pulumi
 
+from common.certificate_record import LIST, Record
 from components.certificates import LeafCertificate, ServerCertificate
 from components.nginx_sidecar import listed_as
 from components.waiting import until
 from program.settings import StackSettings
 from program.settings.certificates import ExpiryGate
-
-Record = Mapping[str, Any]
 
 
 class ContinuityError(pulumi.RunError):
@@ -38,8 +35,7 @@ def follow(cfg: StackSettings) -> list[Record]:
     """
     if cfg.tls == "none":
         return []
-    outputs = _outputs_of_this_stack()
-    records: list[Record] = outputs.get("certificates") or []
+    records = LIST.validate_python(_outputs_of_this_stack().get("certificates") or [])
     refuse_jump(records, cfg.certificates.trusted, cfg.certificates.issuing)
     return records
 
@@ -64,19 +60,16 @@ def _read(stack: str) -> Mapping[str, Any]:
 
 
 def agree(
-    previous: Sequence[Record], current: Sequence[pulumi.Input[Record]], gate: ExpiryGate
+    previous: Sequence[Record],
+    current: Sequence[pulumi.Output[Record]],
+    gate: ExpiryGate,
 ) -> pulumi.Output[list[Record]]:
     """The records of this deployment, unless one of its certificates is about to end.
 
     What makes up the endpoint waits for them, so a refusal leaves the running one as it is. A
     certificate that this deployment renews is unknown in a preview, and not looked at.
     """
-    lasting = [
-        pulumi.Output.from_input(record).apply(
-            lambda record: check_expiry(record, gate, datetime.now(UTC))
-        )
-        for record in current
-    ]
+    lasting = [record.apply(lambda record: check_expiry(record, gate)) for record in current]
     return pulumi.Output.all(*lasting).apply(
         lambda records: carry_over(previous, records, datetime.now(UTC))
     )
@@ -94,7 +87,7 @@ def refuse_jump(previous: Iterable[Record], trusted: Sequence[str], issuing: str
         ContinuityError: if the CA that signed so far would no longer be trusted, or if one that
             clients were never told to trust would sign.
     """
-    before = {r["issuer"]: r["status"] for r in previous if r["role"] == "ca"}
+    before = {r.issuer: r.status for r in previous if r.role == "ca"}
     for label in (label for label, status in before.items() if status == "issuing"):
         if label not in trusted:
             raise ContinuityError(
@@ -123,69 +116,69 @@ def carry_over(
     trusted. One whose client or generation was taken out is revoked and stays so, also when the
     name comes back: then it has another key.
     """
-    mine = [r for r in current if r["role"] == "client"]
-    keys = {(r["name"], r["generation"], r["publicKeySha256"]) for r in mine}
-    serials = {r["serialNumber"] for r in mine}
-    trusted = {r["issuer"] for r in current if r["role"] == "ca"}
-    before = [r for r in previous if r["role"] == "client"]
+    mine = [r for r in current if r.role == "client"]
+    keys = {(r.name, r.generation, r.public_key_sha256) for r in mine}
+    serials = {r.serial_number for r in mine}
+    trusted = {r.issuer for r in current if r.role == "ca"}
+    before = [r for r in previous if r.role == "client"]
     carried: list[Record] = []
     for record in before:
-        if record["serialNumber"] in serials or record["issuer"] not in trusted:
+        if record.serial_number in serials or record.issuer not in trusted:
             continue
-        key = (record["name"], record["generation"], record["publicKeySha256"])
-        is_accepted = key in keys and record["status"] != "revoked"
-        carried.append({**record, "status": "renewed" if is_accepted else "revoked"})
+        key = (record.name, record.generation, record.public_key_sha256)
+        is_accepted = key in keys and record.status != "revoked"
+        status = "renewed" if is_accepted else "revoked"
+        carried.append(record.model_copy(update={"status": status}))
     # What has ended is harmless, and leaving it out restarts the containers: so it goes when they
     # are restarted anyway.
     if _standing([*mine, *carried]) != _standing(before):
-        carried = [r for r in carried if _end(r) > now]
-    return [*current, *({**r, "daysLeft": _days_left(r, now)} for r in carried)]
+        carried = [r for r in carried if r.ends > now]
+    return [*current, *(r.as_of(now) for r in carried)]
 
 
 def accepted(records: Iterable[Record]) -> dict[str, str]:
-    """What nginx knows them by to client name, of the certificates that are let in."""
-    return _clients(r for r in records if r["status"] != "revoked")
+    """Lists the certificates that are let in: what nginx knows each by, to client name."""
+    return _clients(r for r in records if r.status != "revoked")
 
 
 def revoked(records: Iterable[Record]) -> dict[str, str]:
-    """Likewise, of those that are not any more."""
-    return _clients(r for r in records if r["status"] == "revoked")
+    """Lists the certificates that clients hold and that are refused."""
+    return _clients(r for r in records if r.status == "revoked")
 
 
 def _clients(records: Iterable[Record]) -> dict[str, str]:
     return {
-        listed_as(r["serialNumber"], r["fingerprintSha1"]): r["name"]
+        listed_as(r.serial_number, r.fingerprint_sha1): r.name
         for r in records
-        if r["role"] == "client"
+        if r.role == "client"
     }
 
 
-def check_expiry(record: Record, gate: ExpiryGate, now: datetime) -> Record:
-    """A record with its days left; warns where there are few.
+def check_expiry(record: Record, gate: ExpiryGate) -> Record:
+    """Warns of a certificate with few days left.
 
     Raises:
         ContinuityError: if it ends within `gate.fail_days`.
     """
-    record = {**record, "daysLeft": _days_left(record, now)}
-    if record["daysLeft"] <= gate.fail_days:
+    if record.days_left <= gate.fail_days:
         raise ContinuityError(_ends(record))
-    if record["daysLeft"] <= gate.warn_days:
+    if record.days_left <= gate.warn_days:
         pulumi.log.warn(_ends(record))
     return record
 
 
 def _ends(record: Record) -> str:
-    days, when = record["daysLeft"], record["notAfter"]
+    days, when = record.days_left, record.not_after
     left = "1 day" if days == 1 else f"{days} days"
     ends = f"ended on {when}" if days < 0 else f"ends in {left}, on {when}"
     remedy = (
-        f"It is not due before {record['renewsFrom']}; to renew it now, raise "
-        f"certificates.renewBeforeDays.{record['role']}"
-        if record["renewsFrom"]
+        f"It is not due before {record.renews_from}; to renew it now, raise "
+        f"certificates.renewBeforeDays.{record.role}"
+        if record.renews_from
         else "The CA is yours: see 'Replace the CA' in docs/operations.md"
     )
     return (
-        f"The certificate of {record['role']} {record['name']} {ends}, and this deployment does "
+        f"The certificate of {record.role} {record.name} {ends}, and this deployment does "
         f"not renew it. {remedy}."
     )
 
@@ -205,7 +198,7 @@ def settled(
         skew: how far behind.
     """
     role = "server" if isinstance(leaf, ServerCertificate) else "client"
-    known = {r["serialNumber"] for r in previous if r["role"] == role}
+    known = {r.serial_number for r in previous if r.role == role}
     what = (
         "The new server certificate is put into use in {:.0f} s, when it is valid for clients"
         if role == "server"
@@ -231,15 +224,7 @@ def settled(
 
 
 def _standing(records: Iterable[Record]) -> set[tuple[str, bool]]:
-    return {(r["serialNumber"], r["status"] == "revoked") for r in records}
-
-
-def _days_left(record: Record, now: datetime) -> int:
-    return (_end(record) - now).days
-
-
-def _end(record: Record) -> datetime:
-    return datetime.fromisoformat(record["notAfter"])
+    return {(r.serial_number, r.status == "revoked") for r in records}
 
 
 def _all(labels: Iterable[str]) -> str:

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import pulumi
 from pulumi_azure_native import containerinstance as aci
 
+from common.enforcement import ClientLimits
 from components import nginx_example
 from components.container_image import ContainerImage, ContainerImageArgs
-from components.nginx_sidecar import ClientLimits, NginxSidecar, NginxSidecarArgs
+from components.nginx_sidecar import NginxSidecar, NginxSidecarArgs
 from components.registry import ContainerRegistry
 from program import continuity
 from program.identities import Identities
@@ -70,8 +71,14 @@ def build(
             accepted=pki.records.apply(continuity.accepted),
             revoked=pki.records.apply(continuity.revoked),
             limits=[
-                ClientLimits(**c.model_dump(exclude={"generations", "readers", "reader_groups"}))
-                for c in cfg.clients
+                ClientLimits(
+                    name=client.name,
+                    paths=client.paths,
+                    requests_per_second=client.requests_per_second,
+                    burst=client.burst or client.requests_per_second,
+                    max_connections=client.max_connections,
+                )
+                for client in cfg.clients
             ],
             max_request_body_in_mb=cfg.max_request_body_in_mb,
             cpu=cfg.resources.sidecar.cpu,

@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import pulumi
 
+from common.certificate_record import Record
 from components import certificates as pki
 from program import continuity, outputs
 from program.settings import StackSettings
@@ -31,13 +32,13 @@ class Identities:
     """By name and generation."""
     clients_settled: pulumi.Output[object]
     """Known when they can be handed out: an endpoint whose clock is behind accepts them, too."""
-    records: pulumi.Output[list[continuity.Record]]
+    records: pulumi.Output[list[Record]]
     """What the stack tells about them, and about those that clients still hold from earlier."""
 
 
 def issue(
     cfg: StackSettings,
-    previous: Sequence[continuity.Record],
+    previous: Sequence[Record],
     server_names: Sequence[pulumi.Input[str]],
 ) -> Identities:
     """Issues everybody's certificates; none where the stack has no mutual TLS.

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pulumi
 
 from common import contract as schema
+from common.certificate_record import Record, Role, days_until
 from components.certificates import (
     CertificateAuthority,
     LeafCertificate,
@@ -19,7 +20,6 @@ from components.certificates import (
     serial_number,
 )
 from program.settings import StackSettings
-from program.settings.certificates import Role
 
 Generations = Mapping[int, LeafCertificate]
 """What one client has, by generation."""
@@ -85,69 +85,70 @@ def certificates(
     authorities: Mapping[int, CertificateAuthority],
     server: LeafCertificate,
     clients: Mapping[str, Generations],
-) -> list[dict[str, Any]]:
-    """A record of each certificate, without anything secret; times are RFC 3339."""
+) -> list[pulumi.Output[Record]]:
+    """Describes each certificate of this deployment."""
     certs = cfg.certificates
 
     def record(
         role: Role,
         name: pulumi.Input[str],
-        generation: int,
-        issued: Any,
-        *,
-        issuer: str,
-        status: str,
-    ) -> dict[str, Any]:
-        renews_from = issued.certificate.validity_end_time.apply(
-            lambda end: _days_before(end, certs.renew_before(role))
-        )
-        return {
-            "role": role,
-            "name": name,
-            "generation": generation,
-            "status": status,
-            "issuer": issuer,
-            "serialNumber": issued.certificate.id.apply(serial_number),
-            "fingerprintSha1": issued.certificate_pem.apply(fingerprint_sha1),
-            "publicKeySha256": issued.public_key_sha256,
-            "notBefore": issued.certificate.validity_start_time,
-            "notAfter": issued.certificate.validity_end_time,
-            "renewsFrom": renews_from,
-        }
+        issued: CertificateAuthority | LeafCertificate,
+        **others: Any,
+    ) -> pulumi.Output[Record]:
+        return pulumi.Output.all(
+            **others,
+            role=role,
+            name=name,
+            serial_number=issued.certificate.id.apply(serial_number),
+            fingerprint_sha1=issued.certificate_pem.apply(fingerprint_sha1),
+            public_key_sha256=issued.public_key_sha256,
+            not_before=issued.certificate.validity_start_time,
+            not_after=issued.certificate.validity_end_time,
+            renews_from=issued.certificate.validity_end_time.apply(
+                lambda end: _days_before(end, certs.renew_before(role))
+            ),
+        ).apply(_record)
+
+    def ca_status(label: str) -> str:
+        return "issuing" if label == certs.issuing else "trusted"
 
     return [
         *(
             record(
                 "ca",
                 ca.certificate.subject.apply(lambda subject: str(subject and subject.common_name)),
-                generation,
                 ca,
+                generation=generation,
                 issuer=certs.label(generation),
-                status="issuing" if certs.label(generation) == certs.issuing else "trusted",
+                status=ca_status(certs.label(generation)),
             )
             for generation, ca in authorities.items()
         ),
         *(
-            {
-                "role": "ca",
-                "name": anchor.common_name,
-                "generation": None,
-                "status": "issuing" if anchor.label == certs.issuing else "trusted",
-                "issuer": anchor.label,
-                "serialNumber": serial_number(str(anchor.certificate.serial_number)),
-                "fingerprintSha1": fingerprint_sha1(anchor.issuer_pem),
-                "publicKeySha256": anchor.public_key_sha256,
-                "notBefore": _rfc3339(anchor.certificate.not_valid_before_utc),
-                "notAfter": _rfc3339(anchor.not_valid_after),
-                "renewsFrom": None,
-            }
+            pulumi.Output.from_input(
+                _record(
+                    {
+                        "role": "ca",
+                        "name": anchor.common_name,
+                        "generation": None,
+                        "status": ca_status(anchor.label),
+                        "issuer": anchor.label,
+                        "serial_number": serial_number(str(anchor.certificate.serial_number)),
+                        "fingerprint_sha1": fingerprint_sha1(anchor.issuer_pem),
+                        "public_key_sha256": anchor.public_key_sha256,
+                        "not_before": _rfc3339(anchor.certificate.not_valid_before_utc),
+                        "not_after": _rfc3339(anchor.not_valid_after),
+                        "renews_from": None,
+                    }
+                )
+            )
             for anchor in certs.anchors
         ),
         record(
             "server",
             cfg.model_name,
-            certs.server_generation,
             server,
+            generation=certs.server_generation,
             issuer=certs.issuing,
             status="current",
         ),
@@ -155,8 +156,8 @@ def certificates(
             record(
                 "client",
                 name,
-                generation,
                 client,
+                generation=generation,
                 issuer=certs.issuing,
                 status="current" if generation == max(generations) else "accepted",
             )
@@ -164,6 +165,11 @@ def certificates(
             for generation, client in generations.items()
         ),
     ]
+
+
+def _record(values: Mapping[str, Any]) -> Record:
+    days_left = days_until(values["not_after"], datetime.now(UTC))
+    return Record(**values, days_left=days_left)
 
 
 def _checked(output: str, value: Any) -> pulumi.Output[Any]:

@@ -11,10 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
+from common.certificate_record import Record
 from common.contract import VERSION
 from common.refusal import Refusal, shown
 from review.steps import MAKE_ONE, Preview, Step
@@ -23,47 +26,6 @@ _NAME = re.compile(
     r"(?:client-(?P<client>.+)@(?P<of_client>\d+)|ca@(?P<of_ca>\d+)|(?P<server>server))-certificate"
 )
 _OWN_CA = re.compile(r"ca@\d+")
-
-
-@dataclass(frozen=True)
-class Record:
-    """An entry of the stack output `certificates`: what the last deployment left."""
-
-    role: str
-    name: str
-    generation: int | None
-    status: str
-    issuer: str
-    serial: str
-    ends: datetime
-
-    @classmethod
-    def read(cls, raw: Any, index: int) -> Record:
-        needed = ("role", "name", "status", "issuer", "serialNumber", "publicKeySha256", "notAfter")
-        missing = [key for key in needed if key not in raw] if isinstance(raw, Mapping) else needed
-        if missing:
-            raise Refusal(
-                f"the stack's outputs are of an older version: certificates[{index}] has no "
-                f"{missing[0]!r}, so who may call today is not known. Deploy the commit that is "
-                "running with `pulumi up` of this version first, and review after that"
-            )
-        try:
-            ends = datetime.fromisoformat(str(raw["notAfter"])).astimezone(UTC)
-        except ValueError:
-            raise Refusal(
-                f"the stack's outputs cannot be understood: certificates[{index}].notAfter is "
-                f"{shown(str(raw['notAfter']))}, and a time like 2027-02-19T08:00:00Z was expected"
-            ) from None
-        generation = raw.get("generation")
-        return cls(
-            role=str(raw["role"]),
-            name=str(raw["name"]),
-            generation=generation if isinstance(generation, int) else None,
-            status=str(raw["status"]),
-            issuer=str(raw["issuer"]),
-            serial=str(raw["serialNumber"]),
-            ends=ends,
-        )
 
 
 @dataclass(frozen=True)
@@ -171,7 +133,7 @@ class Access:
     def certificates(self) -> tuple[Certificate, ...]:
         """All that the stack has or will have, those that clients hold from earlier among them."""
         planned = [c for step in self._preview.resources if (c := self._planned(step))]
-        known = {c.before.serial for c in planned if c.before}
+        known = {c.before.serial_number for c in planned if c.before}
         rest = [
             Certificate(
                 r.role,
@@ -182,7 +144,7 @@ class Access:
                 None,
             )
             for r in self.records
-            if r.serial not in known and r.status != "revoked" and r.ends > self._now
+            if r.serial_number not in known and r.status != "revoked" and r.ends > self._now
         ]
         order = {"ca": 0, "server": 1, "client": 2}
         return tuple(
@@ -280,7 +242,25 @@ def _records(preview: Preview) -> tuple[Record, ...]:
             "the stack's outputs are of an older version: there is no output `certificates`, so "
             "who may call today is not known; deploy with this version first"
         )
-    return tuple(Record.read(raw, i) for i, raw in enumerate(_list(outputs["certificates"])))
+    return tuple(_record(raw, i) for i, raw in enumerate(_list(outputs["certificates"])))
+
+
+def _record(raw: Any, index: int) -> Record:
+    try:
+        return Record.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing" or not key:
+        raise Refusal(
+            f"the stack's outputs are of an older version: certificates[{index}] has no "
+            f"{key or 'role'!r}, so who may call today is not known. Deploy the commit that is "
+            "running with `pulumi up` of this version first, and review after that"
+        )
+    raise Refusal(
+        f"the stack's outputs cannot be understood: certificates[{index}].{key} is "
+        f"{shown(str(raw[key]))}: {first['msg']}"
+    )
 
 
 def _list(value: Any) -> Iterable[Any]:

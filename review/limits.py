@@ -1,6 +1,6 @@
 """Which clients may ask for less than today, or for more: paths, rates, connections, body sizes.
 
-Today's limits are those of the running sidecar's configuration, tomorrow's those of the stack file.
+Today's limits are those that the running sidecar enforces, tomorrow's those of the stack file.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.enforcement import ClientLimits, Enforcement
 from review import sidecar
 from review.access import Access
-from review.sidecar import Rights, Sidecar
 from review.steps import Preview
 from review.text import code, counted, joined
 
@@ -64,27 +64,29 @@ def of(preview: Preview, access: Access) -> Limits:
     if before is None or planned is None:
         return Limits(is_known=False)
     was, becomes = str(endpoint.get("modelName")), preview.text("modelName") or ""
+    limits = {limit.name: limit for limit in before.limits}
     changes = []
     for client in access.clients:
         if client.accepted and client.name in planned:
-            rights = _renamed(before.rights.get(client.name, Rights()), was, becomes)
-            less, more = _compared(rights, planned[client.name])
+            today = limits.get(client.name, ClientLimits(name=client.name))
+            less, more = _compared(_renamed(today, was, becomes), planned[client.name])
             if less or more:
                 changes.append(Change(client.name, less, more))
     return Limits(changes, _body(before, preview.setting("maxRequestBodyInMB")))
 
 
-def _planned(clients: Any) -> Mapping[str, Rights] | None:
+def _planned(clients: Any) -> Mapping[str, ClientLimits] | None:
     """None where the stack file's list is not shown, as when it is a secret."""
     if not isinstance(clients, list) or not all(isinstance(c, Mapping) for c in clients):
         return None
-    return {str(client.get("name")): _rights(client) for client in clients}
+    return {limits.name: limits for limits in map(_limits, clients)}
 
 
-def _rights(client: Mapping[str, Any]) -> Rights:
+def _limits(client: Mapping[str, Any]) -> ClientLimits:
     paths, rate = client.get("paths"), _number(client.get("requestsPerSecond"))
-    return Rights(
-        paths=frozenset(map(str, paths)) if isinstance(paths, list) else None,
+    return ClientLimits(
+        name=str(client.get("name")),
+        paths=tuple(map(str, paths)) if isinstance(paths, list) else None,
         requests_per_second=rate,
         burst=_number(client.get("burst")) or rate,
         max_connections=_number(client.get("maxConnections")),
@@ -99,17 +101,18 @@ def _number(value: Any) -> int | None:
         return None
 
 
-def _renamed(rights: Rights, was: str, becomes: str) -> Rights:
+def _renamed(limits: ClientLimits, was: str, becomes: str) -> ClientLimits:
     """The model's new name is in every path; that the address changes is said elsewhere."""
-    if rights.paths is None or was == becomes:
-        return rights
+    if limits.paths is None or was == becomes:
+        return limits
     model = re.compile(rf"^/v1/models/{re.escape(was)}(?=[/:]|$)")
-    paths = frozenset(model.sub(lambda _: f"/v1/models/{becomes}", path) for path in rights.paths)
-    return Rights(paths, rights.requests_per_second, rights.burst, rights.max_connections)
+    paths = (model.sub(lambda _: f"/v1/models/{becomes}", path) for path in limits.paths)
+    return limits.model_copy(update={"paths": tuple(paths)})
 
 
-def _compared(before: Rights, after: Rights) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    less, more = list(_lost(before.paths, after.paths)), list(_won(before.paths, after.paths))
+def _compared(before: ClientLimits, after: ClientLimits) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    was, becomes = (None if x.paths is None else frozenset(x.paths) for x in (before, after))
+    less, more = list(_lost(was, becomes)), list(_won(was, becomes))
     for attribute, what in _NUMBERS:
         old, new = getattr(before, attribute), getattr(after, attribute)
         if old == new:
@@ -142,6 +145,6 @@ def _list(paths: frozenset[str]) -> str:
     return joined([code(path) for path in sorted(paths)])
 
 
-def _body(before: Sidecar, after: Any) -> tuple[int, int] | None:
-    old, new = before.max_body_in_mb, _number(after)
-    return None if old is None or new is None or old == new else (old, new)
+def _body(before: Enforcement, after: Any) -> tuple[int, int] | None:
+    old, new = before.max_request_body_in_mb, _number(after)
+    return None if new is None or old == new else (old, new)

@@ -240,7 +240,7 @@ def _change(client: Client, rights: limits.Change | None) -> str:
     if client.issued:
         words.append(f"gets {_generations(client.issued)}")
     if client.refused:
-        refused = joined([f"{_of(r.generation)} {code(r.serial)}" for r in client.refused])
+        refused = joined([f"{_of(r.generation)} {code(r.serial_number)}" for r in client.refused])
         words.append(f"{refused} refused; keeps access with what was handed out later")
     elif client.kept:
         words.append("what it holds stays accepted")

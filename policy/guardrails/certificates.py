@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from policy import nginx_conf
 from policy.guardrails.azure import has_sidecar
 from policy.guardrails.rule import (
     AFTERWARDS,
@@ -18,6 +19,7 @@ from policy.guardrails.rule import (
     each,
 )
 from policy.guardrails.secrets import GROUP, volume_files, volume_names
+from policy.nginx_conf import Directive
 
 # What a key may be used for; all other uses that pulumi-tls knows are extended ones.
 KEY_USAGES = {
@@ -34,17 +36,7 @@ KEY_USAGES = {
 PURPOSES = {"server": "server_auth", "client": "client_auth"}
 HOURS_PER_DAY = 24
 CERTIFICATES = ("SelfSignedCert", "LocallySignedCert")
-
-
-# The map that decides who is let in: nobody, but for certificates by serial number and fingerprint.
-LIST = re.compile(
-    r'\$client_name \{\s+default "";'
-    r'(\s+"[0-9A-F]+/[0-9a-f]{40}" "[a-z0-9._-]+";)*\s+\}'
-)
-START = r"(?:^|[{};])\s*"
-SERVER = re.compile(START + r"server\s*\{", re.MULTILINE)
-SERVES = re.compile(START + r"(?:listen\s[^;]*\bssl\b|\w+_pass\s)", re.MULTILINE)
-ASKS = re.compile(START + r"ssl_(?:verify_client|reject_handshake)\s+(\w+)\s*;", re.MULTILINE)
+LISTED = re.compile("[0-9A-F]+/[0-9a-f]{40}")
 
 
 def _strong(key: Resource, config: Config) -> Iterator[str]:
@@ -113,19 +105,47 @@ def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
     text = volume_files(group).get("nginx.conf")
     if text is None:
         return
+    conf = nginx_conf.parsed(text)
     # Whoever does not ask may at least talk to nobody; and nothing may take a question back.
-    doors = [server for server in SERVER.split(text)[1:] if SERVES.search(server)]
-    if not doors or not all(ASKS.search(door) for door in doors) or {*ASKS.findall(text)} != {"on"}:
+    doors = [server for server in conf.all("server") if _serves(server)]
+    asked = {
+        word
+        for name in ("ssl_verify_client", "ssl_reject_handshake")
+        for directive in conf.all(name)
+        for word in directive.arguments
+    }
+    if asked != {"on"} or not doors or not all(_asks(door) for door in doors):
         yield "nginx.conf does not insist on a client certificate"
-    if not LIST.search(text):
+    if not _names_certificates(conf):
         yield "nginx.conf lets in more than the certificates that it names"
     for old in ("SSLv3", "TLSv1", "TLSv1.1"):
-        if re.search(rf"^\s*ssl_protocols .*{re.escape(old)}[ ;]", text, re.MULTILINE):
+        if any(old in directive.arguments for directive in conf.all("ssl_protocols")):
             yield f"nginx.conf allows {old}"
-    if not re.search(r"^\s*ssl_session_tickets off;", text, re.MULTILINE):
+    if conf.words("ssl_session_tickets") != {"off"}:
         yield "nginx.conf gives out session tickets"
-    if re.search(r"^\s*ssl_session_cache (?!off)", text, re.MULTILINE):
+    if conf.words("ssl_session_cache") - {"off"}:
         yield "nginx.conf keeps sessions"
+
+
+def _serves(server: Directive) -> bool:
+    return any(
+        "ssl" in directive.arguments if directive.name == "listen" else True
+        for directive in server.walk()
+        if directive.name == "listen" or directive.name.endswith("_pass")
+    )
+
+
+def _asks(server: Directive) -> bool:
+    return bool(server.words("ssl_verify_client") | server.words("ssl_reject_handshake"))
+
+
+def _names_certificates(conf: Directive) -> bool:
+    """The map that decides lets nobody in but certificates by serial number and fingerprint."""
+    (*maps,) = (m for m in conf.all("map") if m.arguments[-1:] == ["$client_name"])
+    return len(maps) == 1 and all(
+        entry.arguments == [""] if entry.name == "default" else LISTED.fullmatch(entry.name)
+        for entry in maps[0].block
+    )
 
 
 GUARDRAILS = [

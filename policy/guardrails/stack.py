@@ -14,22 +14,24 @@ from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackG
 from policy.guardrails.secrets import GROUP, certificates
 
 LEAF = "tls:index/locallySignedCert:LocallySignedCert"
-LISTED = re.compile(r'^\s*"([0-9A-F]+)/[0-9a-f]*" "([^"]+)";', re.MULTILINE)
 
 
-def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[str, str]]:
-    """What sidecars are told, and whom they trust. Not from the group: Azure returns no secrets."""
+def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[dict[str, str], str]]:
+    """Finds what each sidecar enforces: client names by serial number, and whom it trusts.
+
+    Not from the group: Azure returns no secrets.
+    """
     for sidecar in resources:
         if sidecar.type == SIDECAR:
-            told = sidecar.props.get("configuration"), sidecar.props.get("trustBundlePem")
-            if isinstance(told[0], str) and isinstance(told[1], str):
-                yield told[0], told[1]
+            accepted, bundle = (
+                at(sidecar.props, "enforces", key) for key in ("accepted", "trustBundlePem")
+            )
+            if isinstance(accepted, dict) and isinstance(bundle, str):
+                yield {_serial(listed): name for listed, name in accepted.items()}, bundle
 
 
-def accepted(configuration: str) -> dict[str, str]:
-    """Serial number to client name, from the map that decides."""
-    listed = configuration.partition("$client_name {")[2].partition("}")[0]
-    return {serial.lstrip("0"): name for serial, name in LISTED.findall(listed)}
+def _serial(listed: str) -> str:
+    return listed.partition("/")[0].lstrip("0")
 
 
 def _clients(resources: Sequence[Resource]) -> dict[str, tuple[str, str]]:
@@ -46,9 +48,9 @@ def _clients(resources: Sequence[Resource]) -> dict[str, tuple[str, str]]:
 
 def _signed_by_trusted(resources: Sequence[Resource], _: Config) -> Iterator[str]:
     issued = _clients(resources)
-    for configuration, bundle in _sidecars(resources):
+    for accepted, bundle in _sidecars(resources):
         trusted = certificates(bundle)
-        for serial, name in accepted(configuration).items():
+        for serial, name in accepted.items():
             if serial not in issued:
                 continue  # renewed, and let in until it ends
             (leaf,) = certificates(issued[serial][1])
@@ -74,8 +76,7 @@ def _one_ca(resources: Sequence[Resource], config: Config) -> Iterator[str]:
 def _known_clients(resources: Sequence[Resource], config: Config) -> Iterator[str]:
     issued, recorded = _clients(resources), _recorded(resources)
     names = {name for name, _ in issued.values()}
-    for configuration, _ in _sidecars(resources):
-        listed = accepted(configuration)
+    for listed, _ in _sidecars(resources):
         for name in sorted(set(listed.values()) - names):
             yield f"{name} is let in, and the stack has no such client"
         for serial, name in listed.items():

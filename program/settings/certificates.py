@@ -7,12 +7,12 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from common.certificate_record import Role
 from program.settings.authority import Anchor, Authority, CaPem, UnfitError
 from program.settings.refusals import Rule, Section, refusal
 from program.settings.values import Days, Generation, Window, no_truth_value, repeated
 
 KeyAlgorithm = Literal["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"]
-Role = Literal["ca", "server", "client"]
 ROLES: tuple[Role, ...] = get_args(Role)
 GENERATIONS = "a list of different whole numbers from 1"
 GateDays = Annotated[

@@ -155,5 +155,5 @@ def nothing(*_: Any, **__: Any) -> None:
     """Where a resource should be made."""
 
 
-def with_a_key(*_: Any) -> dict[str, Any]:
+def with_a_key(*_: Any, **__: Any) -> dict[str, Any]:
     return {"url": "https://localhost", "key": pulumi.Output.secret(ANY_KEY)}

@@ -148,8 +148,8 @@ def test_a_volume_that_nobody_knows_is_no_finding(name: str) -> None:
 # --- what holds between resources ------------------------------------------------------------
 
 
-def sidecar(configuration: Any = CONF, bundle: Any = CA.pem) -> Resource:
-    told = {"configuration": configuration, "trustBundlePem": bundle}
+def sidecar(listed: str = LISTED, bundle: Any = CA.pem) -> Resource:
+    told = {"enforces": {"accepted": {listed: "alice"}, "trustBundlePem": bundle}}
     return Resource("mtls-model-endpoint:index:NginxSidecar", "sidecar", told)
 
 
@@ -215,7 +215,7 @@ STACKS: dict[str, tuple[str, Resources, Resources, str, Any]] = {
     "a client's name for another certificate": (
         "accepted-are-clients",
         [sidecar(), issued(), records("0A11CE")],
-        [sidecar(CONF.replace("A11CE/", "A11CF/")), issued(), records("0A11CE")],
+        [sidecar(LISTED.replace("A11CE/", "A11CF/")), issued(), records("0A11CE")],
         "alice is let in with certificate A11CF, which the stack never issued",
         None,
     ),

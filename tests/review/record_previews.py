@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from common.names import SIDECAR, STACK
 from localcloud.stack import LocalStack
 from tests.engine.engine import recorded, up
 
@@ -47,7 +48,8 @@ def _step(step: dict[str, Any]) -> dict[str, Any]:
     kept = {key: step[key] for key in _STEP if key in step}
     for side in ("oldState", "newState"):
         if state := step.get(side):
-            keys = [*_STATE, "outputs"] if "pulumi:pulumi:Stack" in step["urn"] else _STATE
+            tells = any(type_ in step["urn"] for type_ in (STACK, SIDECAR))
+            keys = [*_STATE, "outputs"] if tells else _STATE
             kept[side] = {key: _short(state[key]) for key in keys if key in state}
     return kept
 

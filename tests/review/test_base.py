@@ -66,7 +66,7 @@ def test_the_base_is_deployed_by_its_own_program(clone: Clone) -> None:
     """With the tag in both programs, or in neither, the review would find nothing."""
     program = clone.folder / "__main__.py"
     before = program.read_text()
-    program.write_text(before.replace("tags, is_prod = cfg.all_tags", "tags, is_prod = {'a': 'b'}"))
+    program.write_text(before.replace("tags=cfg.all_tags", "tags={'a': 'b'}"))
     assert program.read_text() != before
     clone.commit()
     program.write_text(before)

@@ -152,8 +152,8 @@ def test_what_is_said_of_access_comes_true(deployed_dev: Path) -> None:
     config = {"clients": [{**ALICE, "generations": [1, 2]}, {"name": "carol"}]}
     with recorded(deployed_dev, config=config) as local:
         clients = Review.of(preview(local), datetime.now(UTC)).access.clients
-        kept = {record.serial for client in clients for record in client.kept}
-        refused = {record.serial for client in clients for record in client.refused}
+        kept = {record.serial_number for client in clients for record in client.kept}
+        refused = {record.serial_number for client in clients for record in client.refused}
         issued = sum(len(client.issued) for client in clients)
         up(local)
         after = [r for r in values(local.stack.outputs())["certificates"] if r["role"] == "client"]

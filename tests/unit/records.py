@@ -5,12 +5,10 @@ A serial number is any text here: nothing reads it as a number.
 
 from __future__ import annotations
 
-import copy
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-Record = dict[str, Any]
+from common.certificate_record import LIST, Record, exported
+
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
@@ -30,48 +28,43 @@ def client(
     status: str = "current",
 ) -> Record:
     """Of a client's certificate; the key is one for each name and generation unless given."""
-    return {
-        "role": "client",
-        "name": name,
-        "generation": generation,
-        "status": status,
-        "issuer": issuer,
-        "serialNumber": serial,
-        "fingerprintSha1": f"fingerprint of {serial}",
-        "publicKeySha256": key or f"key of {name}@{generation}",
-        "notBefore": end(days - 365),
-        "notAfter": end(days),
-        "renewsFrom": end(days - 121),
-    }
+    return Record(
+        role="client",
+        name=name,
+        generation=generation,
+        status=status,
+        issuer=issuer,
+        serial_number=serial,
+        fingerprint_sha1=f"fingerprint of {serial}",
+        public_key_sha256=key or f"key of {name}@{generation}",
+        not_before=end(days - 365),
+        not_after=end(days),
+        renews_from=end(days - 121),
+        days_left=int(days // 1),
+    )
 
 
 def ca(label: str = "ca@1", status: str = "issuing", *, days: float = 2000) -> Record:
     external = label.startswith("external")
-    return {
-        "role": "ca",
-        "name": f"name of {label}",
-        "generation": None if external else int(label.partition("@")[2]),
-        "status": status,
-        "issuer": label,
-        "serialNumber": f"serial of {label}",
-        "fingerprintSha1": f"fingerprint of {label}",
-        "publicKeySha256": f"key of {label}",
-        "notBefore": end(days - 3650),
-        "notAfter": end(days),
-        "renewsFrom": None if external else end(days - 1216),
-    }
+    return client(f"serial of {label}", f"name of {label}", issuer=label, days=days).model_copy(
+        update={
+            "role": "ca",
+            "status": status,
+            "generation": None if external else int(label.partition("@")[2]),
+            "renews_from": None if external else end(days - 1216),
+        }
+    )
 
 
 def server(serial: str = "5E", *, issuer: str = "ca@1", days: float = 200) -> Record:
-    return {**client(serial, "demo", issuer=issuer, days=days), "role": "server"}
+    return client(serial, "demo", issuer=issuer, days=days).model_copy(update={"role": "server"})
 
 
 def through_pulumi(records: list[Record]) -> list[Record]:
-    """As they come back out of a stack's state: every number is a float."""
-
-    def floats(value: Any) -> Any:
-        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-    copied = copy.deepcopy(records)
-    json.dumps(copied)
-    return [{key: floats(value) for key, value in record.items()} for record in copied]
+    """Reads them as they come out of a stack's state, where every number is a float."""
+    return LIST.validate_python(
+        [
+            {k: float(v) if isinstance(v, int) else v for k, v in record.items()}
+            for record in exported(records)
+        ]
+    )

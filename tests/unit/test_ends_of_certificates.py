@@ -12,6 +12,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from common.certificate_record import Record
 from components import waiting
 from components.certificates import ClientCertificate, LeafCertificate, ServerCertificate
 from program import continuity
@@ -21,7 +22,7 @@ from tests.unit.cas import make_ca
 from tests.unit.plugins import certificate_pem
 from tests.unit.program import Deployment, Records, config_of, deploy, run, run_committed
 from tests.unit.properties import UNKNOWN, plain
-from tests.unit.records import NOW, Record, ca, client, end, server
+from tests.unit.records import NOW, ca, client, end, server
 
 GATE = ExpiryGate(warnDays=30, failDays=7)
 THEIRS = "external@0123456789abcdef"
@@ -36,17 +37,14 @@ def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("days", [365, 31, 31.9])
 def test_a_certificate_with_time_left_is_told_how_much(days: float, warnings: list[str]) -> None:
-    checked = check_expiry(client("A1", days=days), GATE, NOW)
-
-    assert checked == {**client("A1", days=days), "daysLeft": math.floor(days)}
+    assert check_expiry(client("A1", days=days), GATE).days_left == math.floor(days)
     assert warnings == []
 
 
 @pytest.mark.parametrize("days", [30, 30.9, 8, 8.9])
 def test_one_that_ends_soon_is_worth_a_warning(days: float, warnings: list[str]) -> None:
-    checked = check_expiry(client("A1", days=days), GATE, NOW)
+    check_expiry(client("A1", days=days), GATE)
 
-    assert checked["daysLeft"] == math.floor(days)
     assert warnings == [
         f"The certificate of client alice ends in {math.floor(days)} days, on {end(days)}, and "
         f"this deployment does not renew it. It is not due before {end(days - 121)}; to renew it "
@@ -62,18 +60,16 @@ def test_one_that_ends_very_soon_stops_the_deployment(
     record = make(days=days) if make is ca else make("A1", days=days)
 
     with pytest.raises(ContinuityError) as refused:
-        check_expiry(record, GATE, NOW)
+        check_expiry(record, GATE)
 
-    assert str(refused.value).startswith(
-        f"The certificate of {record['role']} {record['name']} {words}"
-    )
+    assert str(refused.value).startswith(f"The certificate of {record.role} {record.name} {words}")
     assert f"on {end(days)}, and this deployment does not renew it." in str(refused.value)
-    assert str(refused.value).endswith(f"certificates.renewBeforeDays.{record['role']}.")
+    assert str(refused.value).endswith(f"certificates.renewBeforeDays.{record.role}.")
 
 
 def test_a_ca_of_the_users_is_the_users_to_renew() -> None:
     with pytest.raises(ContinuityError) as refused:
-        check_expiry(ca(THEIRS, days=5), GATE, NOW)
+        check_expiry(ca(THEIRS, days=5), GATE)
 
     assert str(refused.value) == (
         f"The certificate of ca name of {THEIRS} ends in 5 days, on {end(5)}, and this deployment "
@@ -89,9 +85,9 @@ def test_a_gate_of_0_days_stops_on_the_last_day(
 
     if stops:
         with pytest.raises(ContinuityError):
-            check_expiry(client("A1", days=days), gate, NOW)
+            check_expiry(client("A1", days=days), gate)
     else:
-        check_expiry(client("A1", days=days), gate, NOW)
+        check_expiry(client("A1", days=days), gate)
     assert warnings == []
 
 
@@ -165,7 +161,7 @@ def leaf(kind: type[LeafCertificate], serial: str, not_before: str) -> LeafCerti
 
 def shown(
     serial: str,
-    previous: Records,
+    previous: list[Record],
     *,
     kind: type[LeafCertificate] = ServerCertificate,
     not_before: str = "",

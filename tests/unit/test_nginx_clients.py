@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from components.certificates import fingerprint_sha1
-from tests.unit.nginx_conf import Directive, configuration, lookup, map_of, model_location, parse
+from policy.nginx_conf import Directive, parsed
+from tests.unit.nginx_conf import configuration, lookup, map_of, model_location
 from tests.unit.plugins import certificate_pem, digits
 from tests.unit.program import STACKS, deploy
 
@@ -29,7 +30,7 @@ def rendered(*clients: dict[str, Any], previous: Any = None) -> str:
 
 
 def directives(text: str, name: str) -> list[list[str]]:
-    (http,) = parse(text).find("http")
+    (http,) = parsed(text).find("http")
     return [d.arguments for d in http.find(name)]
 
 
@@ -96,7 +97,7 @@ def test_a_revoked_certificate_is_named_in_the_log_and_let_in_nowhere() -> None:
     # The variable is for the log: no rule and no header of the endpoint asks for it.
     users = [
         d.name
-        for d in parse(text).walk()
+        for d in parsed(text).walk()
         if d.name not in ("map", "log_format") and "$revoked_client" in " ".join(d.arguments)
     ]
     assert users == []
@@ -267,7 +268,7 @@ def test_who_asks_for_too_much_is_told_so_and_when_to_come_back() -> None:
     assert directives(text, "limit_req_status") == [["429"]]
     assert directives(text, "limit_conn_status") == [["429"]]
     assert map_of(text, "$retry_after") == {"default": "", "429": "1", "503": "1"}
-    headers = [d.arguments for d in parse(text).walk() if d.name == "add_header"]
+    headers = [d.arguments for d in parsed(text).walk() if d.name == "add_header"]
     assert ["Retry-After", "$retry_after", "always"] in headers
 
 

@@ -11,7 +11,6 @@ import tarfile
 from datetime import UTC, datetime
 
 import jinja2
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jinja2 import nodes
@@ -112,15 +111,13 @@ def mark(tree: nodes.Template) -> set[str]:
 
 
 def test_it_has_clients_with_each_limit_alone_and_with_all_of_them() -> None:
-    limits = nginx_example.VARIABLES["limits"]
-    assert isinstance(limits, list)
     given = {
         frozenset(
             name
             for name in ("paths", "requests_per_second", "burst", "max_connections")
             if getattr(client, name) is not None
         )
-        for client in limits
+        for client in nginx_example.ENFORCED.limits
     }
 
     assert {
@@ -133,20 +130,3 @@ def test_it_has_clients_with_each_limit_alone_and_with_all_of_them() -> None:
     assert set(Client.model_fields) - no_limits == frozenset().union(*given), (
         "a stack file has a limit that the example has not"
     )
-
-
-@pytest.mark.parametrize("stack", STACKS)
-def test_it_gives_the_template_what_the_sidecar_gives_it(
-    stack: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    given: list[set[str]] = []
-    render = nginx_sidecar.render
-
-    def watched(variables: dict[str, object]) -> str:
-        given.append(set(variables))
-        return render(variables)
-
-    monkeypatch.setattr(nginx_sidecar, "render", watched)
-    deploy(stack, {"tags": {"test": "of the variables"}})
-
-    assert given == [set(nginx_example.VARIABLES)]

@@ -6,35 +6,21 @@ Whether nginx takes it and does what it says is for tests/sidecar, with a real n
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import jinja2
 import pytest
 
 from components import nginx_sidecar
-from components.nginx_sidecar import VERSION, listed_as
+from components.nginx_example import VARIABLES
 from components.sidecar_sizing import LEAST_MEMORY_IN_GB, sizes
-from tests.unit.nginx_conf import configuration, map_of, model_location, only, parse, servers
+from policy.nginx_conf import parsed
+from tests.unit.nginx_conf import configuration, map_of, model_location, only, servers
 from tests.unit.program import STACKS, deploy
 
 PORTS = {"local": (8443, 8502), "dev": (443, 8502), "prod": (443, 8502)}
-VARIABLES: dict[str, Any] = {
-    "model_name": "demo",
-    "version": VERSION,
-    "model_port": 8501,
-    "endpoint_port": 443,
-    "health_port": 8502,
-    "server_names": ["model.example.com"],
-    "verify_depth": 0,
-    "accepted": {listed_as("0A", "a" * 40): "alice"},
-    "revoked": {listed_as("0B", "b" * 40): "bob"},
-    "limits": [],
-    "max_request_body_in_mb": 8,
-    "sizes": sizes(memory_in_gb=0.5, max_request_body_in_mb=8),
-}
 
 
-@pytest.mark.parametrize("missing", VARIABLES)
+@pytest.mark.parametrize("missing", sorted(VARIABLES.keys() - {"trust_bundle_pem"}))
 def test_a_template_variable_that_nobody_gives_is_an_error(missing: str) -> None:
     given = {name: value for name, value in VARIABLES.items() if name != missing}
 
@@ -84,11 +70,11 @@ def test_a_request_is_looked_at_before_it_goes_to_the_model() -> None:
 
     assert location.arguments == ["/"]
     assert [(" ".join(d.arguments), only(d, "return")[0]) for d in location.find("if")] == [
-        ("($host_is_ours = no)", "421"),
-        ("($client_name =  )", "403"),  # the empty name
-        ("($verdict = 404)", "404"),
-        ("($verdict != allowed)", "405"),
-        ("($path_is_granted = no)", "403"),
+        ("$host_is_ours = no", "421"),
+        ("$client_name = ", "403"),  # the empty name
+        ("$verdict = 404", "404"),
+        ("$verdict != allowed", "405"),
+        ("$path_is_granted = no", "403"),
     ]
 
 
@@ -123,7 +109,7 @@ def test_a_clients_connections_are_limited(stack: str, connections: str) -> None
 
 def test_what_is_counted_dies_with_the_worker_that_counts() -> None:
     """A worker that is killed takes nothing off; see FAULT-04 with a real one."""
-    tree = parse(configuration(deploy("prod")))
+    tree = parsed(configuration(deploy("prod")))
     (http,) = tree.find("http")
 
     assert only(tree, "worker_processes") == ["1"]
@@ -135,7 +121,7 @@ def test_what_is_counted_dies_with_the_worker_that_counts() -> None:
 def test_no_session_is_resumed(stack: str) -> None:
     settings = [
         (d.name, d.arguments)
-        for d in parse(configuration(deploy(stack))).walk()
+        for d in parsed(configuration(deploy(stack))).walk()
         if d.name.startswith("ssl_session")
     ]
 
@@ -146,7 +132,7 @@ def test_no_session_is_resumed(stack: str) -> None:
 def test_no_path_is_absolute_so_the_same_file_works_anywhere(stack: str) -> None:
     absolute = {
         (directive.name, argument)
-        for directive in parse(configuration(deploy(stack))).walk()
+        for directive in parsed(configuration(deploy(stack))).walk()
         for argument in directive.arguments
         if argument.startswith("/")
         and directive.name not in ("location", "error_page", "try_files")  # URLs
@@ -201,7 +187,7 @@ def test_settings_reach_the_configuration() -> None:
         )
     )
 
-    tree = parse(text)
+    tree = parsed(text)
     (http,) = tree.find("http")
     (upstream,) = http.find("upstream")
     assert only(upstream, "server") == ["127.0.0.1:1001"]
@@ -290,7 +276,7 @@ def test_the_model_is_sent_who_calls_and_none_of_the_callers_headers() -> None:
 
 
 def test_tls_is_as_mozilla_recommends_it() -> None:
-    (http,) = parse(configuration(deploy("dev"))).find("http")
+    (http,) = parsed(configuration(deploy("dev"))).find("http")
 
     assert only(http, "ssl_protocols") == ["TLSv1.2", "TLSv1.3"]
     suites = only(http, "ssl_ciphers")[0].split(":")
@@ -298,7 +284,7 @@ def test_tls_is_as_mozilla_recommends_it() -> None:
 
 
 def test_slow_and_idle_clients_are_bounded() -> None:
-    tree = parse(configuration(deploy("dev")))
+    tree = parsed(configuration(deploy("dev")))
     (http,), (events,) = tree.find("http"), tree.find("events")
 
     assert only(events, "worker_connections") == ["8192"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from common.certificate_record import Record
 from program.continuity import ContinuityError, refuse_jump
-from tests.unit.records import Record, ca, client, server, through_pulumi
+from tests.unit.records import ca, client, server, through_pulumi
 
 OLD, NEW = "ca@1", "ca@2"
 MINE, THEIRS, NEXT = "ca@1", "external@0123456789abcdef", "external@fedcba9876543210"

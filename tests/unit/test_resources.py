@@ -348,7 +348,7 @@ def test_every_component_registers_its_outputs(stack: str) -> None:
         "CertificateAuthority": {"certificatePem"},
         "ServerCertificate": leaf_outputs,
         "ClientCertificate": leaf_outputs,
-        "NginxSidecar": {"configuration", "trustBundlePem"},
+        "NginxSidecar": {"enforces"},
         "ContainerGroup": {"fqdn"},
     }
 
