@@ -12,7 +12,9 @@ ARGS ?=
 export UV_CACHE_DIR ?= $(CURDIR)/.local/cache/uv
 export UV_PYTHON_DOWNLOADS ?= never
 # As in scripts/lib.sh: of these each can decide what is run or where it is installed.
-unexport UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_PYTHON UV_SYSTEM_PYTHON VIRTUAL_ENV
+unexport $(filter-out %_DIR %INDEX %INDEX_URL %TIMEOUT UV_PYTHON_DOWNLOADS UV_CONFIG_FILE UV_LINK_MODE UV_OFFLINE \
+	UV_KEYRING_PROVIDER UV_INSECURE_HOST UV_NATIVE_TLS UV_SYSTEM_CERTS,$(filter UV_%,$(.VARIABLES)))
+unexport UV_WORKING_DIR VIRTUAL_ENV
 unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
 # Text is UTF-8 in every Python that is started here, whatever the machine's locale.
 export PYTHONUTF8 := 1

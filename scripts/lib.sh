@@ -3,12 +3,19 @@
 
 set -euo pipefail
 
-# What these say is where somebody else's project, packages or tools are: with the first, `uv sync`
-# would empty an environment of the user's. Mirrors and proxies of the user's stay.
-unset UV_PROJECT_ENVIRONMENT UV_PROJECT UV_WORKING_DIR UV_WORKING_DIRECTORY UV_PYTHON UV_SYSTEM_PYTHON \
-  UV_NO_SYNC UV_FROZEN UV_LOCKED UV_ISOLATED UV_NO_DEV UV_NO_DEFAULT_GROUPS UV_NO_GROUP UV_NO_BINARY \
-  VIRTUAL_ENV CONDA_PREFIX PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PYTHONPATH \
-  PYTHONHOME PYTHONUSERBASE PYTHONSAFEPATH PYTHONSTARTUP CDPATH BASH_ENV ENV
+# What these say is where somebody else's project, packages or tools are, or what may be installed:
+# `uv sync` would empty an environment of the user's. Where packages come from stays the user's.
+unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME PYTHONUSERBASE PYTHONSAFEPATH PYTHONSTARTUP \
+  CDPATH BASH_ENV ENV
+for variable in $(compgen -e UV_); do
+  case $variable in
+  UV_CACHE_DIR | UV_CONFIG_FILE | UV_CREDENTIALS_DIR | UV_KEYRING_PROVIDER | UV_INSECURE_HOST | UV_LINK_MODE) ;;
+  UV_NATIVE_TLS | UV_SYSTEM_CERTS | UV_OFFLINE | UV_PYTHON_DOWNLOADS | UV_PYTHON_INSTALL_* | *INDEX* | *TIMEOUT | *_RETRIES | UV_CONCURRENT_*) ;;
+  *) unset "$variable" ;;
+  esac
+done
+# Stronger than what a uv.toml of the user's says.
+export UV_PYTHON_PREFERENCE=system
 
 # Text is UTF-8, whatever the machine's locale.
 export PYTHONUTF8=1

@@ -30,7 +30,7 @@ fi
 install_uv() {
   rm -rf "$TOOLS/uv"
   python3 -m venv "$TOOLS/uv"
-  "$TOOLS/uv/bin/python" -m pip install --disable-pip-version-check --no-cache-dir "uv==$pinned"
+  "$TOOLS/uv/bin/python" scripts/install_with_pip.py "uv==$pinned"
 }
 
 step uv "Installing uv $pinned" "uv $pinned could not be installed" "$by_hand" install_uv

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import venv
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import pip as pip_package
 import pytest
 
 from common.names import PROJECT
@@ -19,8 +22,9 @@ ELSEWHERE = (
     "UV_PROJECT_ENVIRONMENT",
     "UV_WORKING_DIR",
     "VIRTUAL_ENV",
-    "PIP_TARGET",
-    "PIP_USER",
+    "UV_NO_BUILD",
+    "UV_NO_BINARY_PACKAGE",
+    "UV_MANAGED_PYTHON",
     "PYTHONPATH",
     "PYTHONHOME",
     "PYTHONSAFEPATH",
@@ -54,6 +58,58 @@ def test_a_users_mirror_is_kept() -> None:
     )
 
     assert done.stdout.strip() == "https://mirror.example"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[global]\ntarget = {0}",
+        "[global]\nprefix = {0}",
+        "[global]\nroot = {0}",
+        "[install]\nuser = yes",
+        "[global]\ndry-run = yes",
+        "[install]\nrequire-hashes = yes",
+    ],
+)
+@pytest.mark.parametrize("as_variable", [False, True], ids=["pip.conf", "variable"])
+def test_pip_installs_uv_where_it_belongs_from_where_the_user_says(
+    told: str, as_variable: bool, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "it-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("it.py", "")
+        wheel.writestr("it-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: it\nVersion: 1\n")
+        wheel.writestr("it-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("it-1.dist-info/RECORD", "")
+    told = told.format(tmp_path / "elsewhere")
+    (tmp_path / "pip.conf").write_text(
+        f"[install]\nno-index = yes\nfind-links = {tmp_path}\n"
+        if as_variable
+        else f"{told}\nno-index = yes\nfind-links = {tmp_path}\n"
+    )
+    name, _, value = told.partition("\n")[2].partition(" = ")
+    variable = {f"PIP_{name.upper().replace('-', '_')}": value} if as_variable else {}
+    venv.create(tmp_path / "venv", symlinks=True)
+    pip = Path(pip_package.__file__).parent
+    python = tmp_path / "venv/bin/python"
+    (site,) = (tmp_path / "venv/lib").glob("python*/site-packages")
+    (site / "pip").symlink_to(pip)
+
+    done = subprocess.run(
+        [python, PROJECT / "scripts/install_with_pip.py", "it"],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "PIP_CONFIG_FILE": str(tmp_path / "pip.conf"),
+            **variable,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (site / "it.py").exists()
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_a_folder_that_no_path_can_hold_is_refused_before_anything_is_made(tmp_path: Path) -> None:
