@@ -34,7 +34,10 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 
 ##@ Run it on this machine (S=local), no cloud account needed
 .PHONY: up call preview review outputs logs refresh bundle smoke certificates down
-up: tools ## Deploy the stack and make one verified prediction
+up: venv ## Deploy the stack and make one verified prediction
+	@# Before minutes are spent on the tools.
+	@test -x .local/tools/bin/pulumi || $(LOCALCLOUD) ports --stack $(S)
+	@$(MAKE) tools
 	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
 
 call: venv ## Make one verified prediction

@@ -21,7 +21,7 @@ from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
 from localcloud.home import Home
-from localcloud.stack import LocalStack, clear, foreign, opened, plain
+from localcloud.stack import LocalStack, clear, foreign, opened, plain, require_ports_of
 
 DEMO_INSTANCES = [[10.0], [9.0]]
 
@@ -156,6 +156,10 @@ def call(arguments: argparse.Namespace) -> None:
     _predict(bundles[0])
 
 
+def ports(arguments: argparse.Namespace) -> None:
+    require_ports_of(arguments.stack)
+
+
 COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "up": (up, "deploy the stack on this machine and make one verified prediction"),
     "preview": (preview, "show what `up` would change"),
@@ -164,6 +168,7 @@ COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "outputs": (outputs, "show the stack's outputs"),
     "logs": (logs, "show what the containers logged"),
     "env": (env, 'print what makes plain `pulumi` see the local cloud: eval "$(...)"'),
+    "ports": (ports, "refuse if another program has taken a port of the stack"),
     "call": (call, "make one verified prediction with the first client's bundle"),
 }
 

@@ -13,7 +13,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,8 +24,8 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import SupervisorTransport
 
-from common.names import PROJECT_NAME
 from common.refusal import Refusal
+from localcloud.ports import require_free_port
 
 PROBER = "_prober"
 _ALL = "containers"
@@ -291,40 +290,6 @@ class Group:
             f"container '{container.name}' was not ready after {START_TIMEOUT_SECONDS} seconds. "
             "The end of its log:\n  " + "\n  ".join(tail or ["(nothing)"])
         )
-
-
-def require_free_port(port: int, key: str = "") -> None:
-    """Make sure that nothing listens on a port of this machine.
-
-    Raises:
-        Refusal: naming the port, the key that sets it and a free one.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except PermissionError:
-            raise Refusal(
-                f"{key or 'port'}: {port} may not be bound by this user; it takes a port from "
-                f"1024 up. Put `{_key(key)}: {_free_port()}` into the stack file"
-            ) from None
-        except OSError:
-            raise Refusal(
-                f"{key or 'port'}: {port} is taken on this machine (`ss -ltnp` shows by whom); it "
-                f"takes a port that is free. Put `{_key(key)}: {_free_port()}` into the stack "
-                "file, or stop the other program"
-            ) from None
-
-
-def _key(key: str) -> str:
-    """As it stands in the stack file; `pulumi config set` would want to log in somewhere."""
-    return f"{PROJECT_NAME}:{key or 'endpointPort'}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _will_not_run_again(restart_policy: str, exit_code: int | None) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import runpy
 import shutil
 import sys
@@ -35,7 +34,8 @@ from localcloud.plugins.base import Plugin, serve
 from localcloud.plugins.docker import Docker
 from localcloud.plugins.random import Random
 from localcloud.plugins.tls import Tls
-from localcloud.processes import Group, require_free_port
+from localcloud.ports import require_free_ports
+from localcloud.processes import Group
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -71,7 +71,9 @@ class LocalStack:
         """Deploy; containers that an outage stopped are started first."""
         for record in self.container_groups():
             self.groups.resume(record)
-        self._require_free_ports()
+        running = any(self.groups.group(record).is_running for record in self.container_groups())
+        if not running and not self.groups.records_only:
+            require_free_ports(self.config)
         engine.deploy(self.stack, **options)
 
     def remove(self) -> None:
@@ -103,20 +105,6 @@ class LocalStack:
             for key in mine:
                 if key not in known:
                     del records[key]
-
-    def _require_free_ports(self) -> None:
-        running = any(self.groups.group(record).is_running for record in self.container_groups())
-        if running or self.groups.records_only:
-            return
-        keys = ["modelPort"]
-        if self.config.get("tls") != "none":
-            keys += ["endpointPort", "healthPort"]
-        for key in keys:
-            # `pulumi config set` writes numbers as text. Whether it is a port at all is for
-            # program/settings/ to say.
-            port = str(self.config[key])
-            if re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536:
-                require_free_port(int(port), key)
 
 
 def clear(home: Home) -> None:
@@ -232,7 +220,6 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
     """
     stack_file, has_secrets = _parsed(name)
     folder = home.work_folder(name)
-    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text(encoding="utf-8"))
     target = folder / f"Pulumi.{name}.yaml"
     written = _written(target)
     if has_secrets:
@@ -258,9 +245,20 @@ def _write_project(home: Home, name: str, config: dict[str, Any]) -> dict[str, A
             stack_file["config"][qualified] = value
     shutil.copy(PROJECT / "Pulumi.yaml", folder / "Pulumi.yaml")
     write(target, yaml.safe_dump(stack_file))
+    return _with_defaults(stack_file["config"])
+
+
+def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text(encoding="utf-8"))
     defaults = {k: v["default"] for k, v in project["config"].items() if "default" in v}
-    given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in stack_file["config"].items()}
+    given = {k.removeprefix(f"{PROJECT_NAME}:"): v for k, v in config.items()}
     return {**defaults, LOCATION: "", **given}
+
+
+def require_ports_of(name: str) -> None:
+    """Refuses a stack whose ports are taken, before the tools that deploy it are installed."""
+    stack_file, _ = _parsed(name)
+    require_free_ports(_with_defaults(stack_file["config"]))
 
 
 def _written(stack_file: Path) -> dict[str, Any]:

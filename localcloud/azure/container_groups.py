@@ -15,7 +15,8 @@ from common.refusal import Refusal
 from localcloud.azure import rules
 from localcloud.azure.cloud import TENANT, Cloud, Record, registry_for
 from localcloud.plugins.base import Properties
-from localcloud.processes import Container, Group, Probe, require_free_port
+from localcloud.ports import require_free_port
+from localcloud.processes import Container, Group, Probe
 
 LOOPBACK = "127.0.0.1"
 Limit = Callable[[str, float, float], list[Path]]

@@ -7,7 +7,6 @@ import json
 import re
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -330,29 +329,25 @@ def test_docker_that_does_not_run_is_one_sentence_and_nothing_is_created(
     assert "ResourceGroup" not in exported
 
 
-@pytest.mark.parametrize(("key", "written"), [("endpointPort", int), ("modelPort", str)])
-def test_a_port_that_is_taken_is_one_sentence_and_nothing_is_created(
-    tmp_path: Path, key: str, written: Callable[[int], int | str]
-) -> None:
-    with socket.socket() as other, contextlib.ExitStack() as stack:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        taken = other.getsockname()[1]
-        local = stack.enter_context(
-            opened(
-                "local", home=shared_home(tmp_path), config={**free_ports(), key: written(taken)}
-            )
-        )
+def test_all_ports_that_are_taken_are_told_at_once_and_nothing_is_created(tmp_path: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        taken: dict[str, int | str] = {}
+        for key, written in (("modelPort", str), ("endpointPort", int)):
+            other = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            taken[key] = written(other.getsockname()[1])
+        config = {**free_ports(), **taken}
+        local = stack.enter_context(opened("local", home=shared_home(tmp_path), config=config))
         with pytest.raises(Refusal) as refused:
             local.up()
         exported = json.dumps(local.stack.export_stack().deployment)
 
-    assert re.fullmatch(
-        rf"{key}: {taken} is taken on this machine \(`ss -ltnp` shows by whom\); it takes a port "
-        rf"that is free. Put `mtls-model-endpoint:{key}: \d+` into the stack file, or stop the "
-        "other program",
-        str(refused.value),
-    )
+    for (key, port), line in zip(taken.items(), str(refused.value).splitlines(), strict=True):
+        assert re.fullmatch(
+            rf"{key}: {port} is taken on this machine \(`ss -ltnp` shows by whom\); it takes a "
+            rf"port that is free. Put `mtls-model-endpoint:{key}: \d+` into the stack file, or "
+            "stop the other program",
+            line,
+        )
     assert "azure-native:" not in exported
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from common.refusal import Refusal
 from localcloud import processes
-from localcloud.processes import Group, require_free_port
+from localcloud.ports import require_free_port
+from localcloud.processes import Group
 from tests.localcloud.containers import FOREVER, asking, container, eventually, lines, running_in
 
 

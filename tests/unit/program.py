@@ -121,6 +121,11 @@ def config_of(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[st
     return as_config(stack_file(stack, overrides))
 
 
+def port(stack: str, name: str) -> int:
+    """The port of a committed stack: `model`, `endpoint` or `health`."""
+    return int(config_of(stack)[f"{PROJECT}:{name}Port"])
+
+
 def stack_file(stack: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The values of a committed stack file, and on top of them `overrides`; None takes a key out.
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.plugins import certificate_pem
-from tests.unit.program import STACKS, Deployment, deploy
+from tests.unit.program import STACKS, Deployment, deploy, port
 from tests.unit.properties import UNKNOWN, Secret
 
 CLIENTS = {
@@ -44,7 +44,7 @@ def test_the_exports_are_these(stack: str) -> None:
 def test_the_endpoint_says_where_it_is_and_how_to_be_sure_of_it(stack: str) -> None:
     deployment = deploy(stack)
     name = "localhost" if stack == "local" else fqdn(deployment)
-    url = "https://localhost:8443" if stack == "local" else f"https://{name}"
+    url = f"https://localhost:{port(stack, 'endpoint')}" if stack == "local" else f"https://{name}"
 
     assert deployment.exports["endpoint"] == {
         "version": 1,
@@ -100,6 +100,8 @@ def test_a_first_preview_says_what_is_known_and_invents_nothing(stack: str) -> N
     endpoint = exports["endpoint"]
     assert endpoint["fqdn"] is UNKNOWN
     assert endpoint["modelImage"] is UNKNOWN
-    assert endpoint["url"] == ("https://localhost:8443" if stack == "local" else UNKNOWN)
+    assert endpoint["url"] == (
+        f"https://localhost:{port(stack, 'endpoint')}" if stack == "local" else UNKNOWN
+    )
     assert exports["certificates"] is UNKNOWN
     assert endpoint["caCertificatesPem"] is UNKNOWN

@@ -15,9 +15,7 @@ from components.nginx_example import VARIABLES
 from components.sidecar_sizing import LEAST_MEMORY_IN_GB, sizes
 from policy.nginx_conf import parsed
 from tests.unit.nginx_conf import configuration, map_of, model_location, only, servers
-from tests.unit.program import STACKS, deploy
-
-PORTS = {"local": (8443, 8502), "dev": (443, 8502), "prod": (443, 8502)}
+from tests.unit.program import STACKS, deploy, port
 
 
 @pytest.mark.parametrize("missing", sorted(VARIABLES.keys() - {"trust_bundle_pem"}))
@@ -40,7 +38,7 @@ def test_everything_of_the_template_is_filled_in(stack: str) -> None:
 def test_every_server_block_on_the_public_port_insists_on_a_certificate_or_closes(
     stack: str,
 ) -> None:
-    endpoint_port, health_port = PORTS[stack]
+    endpoint_port, health_port = port(stack, "endpoint"), port(stack, "health")
     ours, other, health = servers(configuration(deploy(stack)))
 
     assert only(ours, "listen") == [str(endpoint_port), "ssl"]
@@ -163,9 +161,9 @@ def test_the_endpoint_answers_to_the_names_in_its_certificate(stack: str) -> Non
     assert map_of(text, "$host_is_ours") == {
         "default": "no",
         **dict.fromkeys(names, "yes"),
-        **dict.fromkeys([f"{name}:{PORTS[stack][0]}" for name in names], "yes"),
+        **dict.fromkeys([f"{name}:{port(stack, 'endpoint')}" for name in names], "yes"),
         **dict.fromkeys([f"{name}." for name in names], "yes"),
-        **dict.fromkeys([f"{name}.:{PORTS[stack][0]}" for name in names], "yes"),
+        **dict.fromkeys([f"{name}.:{port(stack, 'endpoint')}" for name in names], "yes"),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.program import Deployment, deploy
+from tests.unit.program import Deployment, deploy, port
 from tests.unit.properties import Secret
 from tests.unit.test_resources import MODEL_BUILD, WITHOUT_TLS, found
 
@@ -23,8 +23,9 @@ def test_the_models_port_is_the_public_one(deployment: Deployment) -> None:
     (model,) = inputs["containers"]
 
     assert model["name"] == "model"
-    assert model["ports"] == [{"port": 8501, "protocol": "TCP"}]
-    assert inputs["ipAddress"]["ports"] == [{"port": 8501, "protocol": "TCP"}]
+    (public,) = model["ports"]
+    assert public["port"] in {port(stack, "model") for stack in ("local", "dev")}
+    assert inputs["ipAddress"]["ports"] == [public]
     assert inputs["volumes"] == []
 
 
