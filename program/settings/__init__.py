@@ -184,6 +184,7 @@ class StackSettings(Section):
         project = pulumi.get_project()
         config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
         readable = _said_once()
+        _require_yaml(readable, [str(field.alias) for field in cls.model_fields.values()])
         _require_readers(config, [str(field.alias) for field in cls.model_fields.values()])
         given = {
             key.removeprefix(f"{project}:"): _parse(value)
@@ -392,6 +393,23 @@ def _said_once() -> dict[str, Any]:
         return read(STACK_FILES, stack).config
     except Refusal as error:
         raise SettingsError(str(error)) from None
+
+
+def _require_yaml(readable: Mapping[str, Any], keys: Iterable[str]) -> None:
+    """Refuse a list or map that stands in the stack file as a text, as `config set` writes it.
+
+    In it a key may stand twice, and one would count without a word; and `config set --path`, which
+    every other refusal advises, would put one value in the place of all that are in the text.
+    """
+    own = pulumi.get_project()
+    sentences = [
+        f"{key}: a list or map in quotes is not allowed; it takes the same as YAML. "
+        f"Write: {key}: {key_material.hidden(' '.join(value.split()))}"
+        for key, value in ((k, readable.get(f"{own}:{k}")) for k in keys)
+        if isinstance(value, str) and isinstance(_parse(value), dict | list)
+    ]
+    if sentences:
+        raise SettingsError(*sentences)
 
 
 def _require_readers(config: Iterable[str], keys: list[str]) -> None:

@@ -125,7 +125,7 @@ def _sentence(model: type[Section], error: ErrorDetails, given: Mapping[str, Any
         return f"{path}: there is no such key; {hint}allowed are {known}. {typed}"
     rule = _rule(model, loc)
     if loc[-1] == "[key]":
-        renamed = re.sub(r"[<>%&\\?/]", "-", str(value))[:512]
+        renamed = re.sub(r"[<>%&\\?/]", "-", str(value))[:512] or "name"
         typed = f"Rename: {path} to {written(*loc[:-2], renamed)}"
         return f"{path}: {_show(value)} is not allowed; it takes {rule.allowed}. {typed}"
     is_secret = "rivate" in path

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic_core import PydanticUndefined
 
 from program import settings
 from program.settings import StackSettings, regions
 from program.settings.certificates import ValidityDays
 from program.settings.sizes import ContainerResources
+from tests.unit.plugins import private_key_pem
 from tests.unit.program import ROOT, STACKS, as_config, config_of, run, schema, stack_file
 from tests.unit.refused.names import LONG_NAME
 
@@ -298,6 +300,36 @@ def test_a_stack_file_that_says_something_twice_is_refused(
 
     assert "modelName" in refused
     assert "line" in refused
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "written"),
+    [
+        (
+            "clients",
+            '[{"name": "alice"},\n {"name": "Bob"}]',
+            '[{"name": "alice"}, {"name": "Bob"}]',
+        ),
+        ("tags", '{"owner": "a", "owner": "b"}', '{"owner": "a", "owner": "b"}'),
+        ("tags", f'{{"k": {json.dumps(private_key_pem("k"))}}}', '{"k": "[secret]\\n"}'),
+    ],
+    ids=["a good client beside a bad one", "a name that is there twice", "a key"],
+)
+def test_json_in_quotes_is_refused_with_the_same_as_yaml(
+    key: str, text: str, written: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every other advice would put one value in the place of all that are in the text."""
+    file = {"config": {f"mtls-model-endpoint:{key}": text}}
+    shutil.copy(settings.STACK_FILES / "Pulumi.yaml", tmp_path)
+    (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(file))
+    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+
+    refused = str(run(StackSettings.load, config=config_of("dev", {key: text})).error)
+
+    assert refused == (
+        f"Pulumi.dev.yaml cannot be deployed:\n  {key}: a list or map in quotes is not allowed; it "
+        f"takes the same as YAML. Write in Pulumi.dev.yaml: {key}: {written}"
+    )
 
 
 def test_regions_are_those_that_the_stack_files_policies_and_prices_name() -> None:

@@ -372,6 +372,10 @@ CASES: Cases = {
         {"tags": {"a<b": "c"}},
         [wrong('tags["a<b"]', "a<b", TAGS, 'Rename: tags["a<b"] to tags.a-b')],
     ),
+    "tag without a name": (
+        {"tags": {"": "c"}},
+        [wrong('tags[""]', "", TAGS, 'Rename: tags[""] to tags.name')],
+    ),
     "tag that is a number": (
         {"tags": {"cost.centre": 4711}},
         [
