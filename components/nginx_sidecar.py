@@ -25,7 +25,7 @@ from components.sidecar_sizing import Sizes, sizes
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
 VOLUME_NAME = "nginx-sidecar"
-VERSION = "[0-9]{1,18}"
+VERSION = "[0-9]{1,19}"
 """A version of the model in a URL: a whole number, as many digits as the model server takes.
 
 TensorFlow's exporters write seconds since 1970, which have ten.

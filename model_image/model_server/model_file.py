@@ -1,5 +1,4 @@
-"""What ONNX Runtime does not tell of a model's file: what else it may be, and which ranks it leaves
-open."""
+"""What ONNX Runtime does not tell of a model's file: which ranks it leaves open."""
 
 import mmap
 from collections.abc import Iterator
@@ -11,26 +10,6 @@ _VALUES = {11, 12}  # of GraphProto: input, output
 _NAME, _TYPE = 1, 2  # of ValueInfoProto
 _TENSOR = 1  # of TypeProto
 _SHAPE = 2  # of TypeProto.Tensor
-
-_OTHERS = (
-    (
-        b"version https://git-lfs",
-        "a pointer of Git LFS and not the file itself: git lfs pull brings it",
-    ),
-    (b"<", "a web page: download the file itself"),
-    (b"PK\x03\x04", "a zip archive, as PyTorch and Keras write: export the model to ONNX"),
-    (b"\x80", "a Python pickle: convert the model to ONNX"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes: convert the model to ONNX"),
-)
-
-
-def mistaken_for(path: Path) -> str | None:
-    """What lies there instead of a model, and what to do; None where it may be one."""
-    with path.open("rb") as file:
-        start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
-        return "empty: copy or export it again"
-    return next((what for magic, what in _OTHERS if start.startswith(magic)), None)
 
 
 def without_rank(path: Path) -> set[str]:

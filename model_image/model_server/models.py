@@ -8,8 +8,9 @@ import onnxruntime as ort
 
 from .catalogue import Version
 from .errors import RequestError, StartError
-from .model_file import mistaken_for, without_rank
+from .model_file import without_rank
 from .tensors import Array, TensorSpec
+from .unloadable import one_line, unlike_json, why_not
 
 
 class ServedModel(Version):
@@ -25,13 +26,15 @@ class ServedModel(Version):
         try:
             self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no other base class
-            raise StartError(f"{path} {_why_not(path, error)}") from error
+            raise StartError(f"{path} {why_not(path, error)}") from error
         free = without_rank(path)
         super().__init__(
             version,
             inputs=self._specs(path, "input", self._session.get_inputs(), free),
             outputs=self._specs(path, "output", self._session.get_outputs(), free),
         )
+        if not self.outputs:
+            raise StartError(f"{path} has no output to answer with; export it with one.")
 
     @staticmethod
     def _specs(
@@ -44,14 +47,8 @@ class ServedModel(Version):
             try:
                 spec = TensorSpec.from_graph(argument.name, argument.type, shape)
             except KeyError:
-                hint = (
-                    "plain tensors: converters of classifiers do so with zipmap=False"
-                    if "map(" in argument.type
-                    else "plain tensors of numbers, booleans or text"
-                )
                 raise StartError(
-                    f"{path}: {role} {argument.name!r} is a {argument.type}, which JSON cannot "
-                    f"carry; export the model with {hint}."
+                    f"{path}: {role} {argument.name!r} {unlike_json(argument.type)}"
                 ) from None
             specs[spec.name] = spec
         return specs
@@ -66,7 +63,7 @@ class ServedModel(Version):
             arrays = self._session.run(list(self.outputs), dict(tensors))
         except Exception as error:  # as above
             raise RequestError(
-                400, f"The model cannot take these inputs: {_reason(error)}"
+                400, f"The model cannot take these inputs: {one_line(error)}"
             ) from error
         return dict(zip(self.outputs, arrays, strict=True))
 
@@ -74,6 +71,11 @@ class ServedModel(Version):
 def load(paths: Mapping[int, Path]) -> list[ServedModel]:
     """Load every version, newest first; raise StartError if one cannot be run."""
     return [ServedModel(version, path) for version, path in sorted(paths.items(), reverse=True)]
+
+
+def _is_version(name: str) -> bool:
+    """As TensorFlow Serving has it: an int64."""
+    return re.fullmatch(r"[0-9]{1,19}", name) is not None and int(name) < 2**63
 
 
 def find_versions(root: Path) -> dict[int, Path]:
@@ -85,7 +87,7 @@ def find_versions(root: Path) -> dict[int, Path]:
     found: dict[int, Path] = {}
     folders = sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith("."))
     for folder in folders:
-        model, is_version = folder / "model.onnx", re.fullmatch(r"[0-9]{1,18}", folder.name)
+        model, is_version = folder / "model.onnx", _is_version(folder.name)
         if is_version and not model.is_file():
             beside = ", ".join(sorted(path.name for path in folder.iterdir())) or "nothing"
             missing = "a link that leads nowhere" if model.is_symlink() else "not there"
@@ -103,33 +105,6 @@ def find_versions(root: Path) -> dict[int, Path]:
 
 
 _LAYOUT = (
-    "the place of a model is <version>/model.onnx with a whole number for <version>: put it there "
-    "and build the image again, or point MODEL_PATH at a directory that holds one."
+    "the place of a model is <version>/model.onnx with a whole number below 2^63 for <version>: "
+    "put it there and build the image again, or point MODEL_PATH at a directory that holds one."
 )
-
-
-def _why_not(path: Path, error: Exception) -> str:
-    if what := mistaken_for(path):
-        return f"is {what}."
-    reason = _reason(error)
-    if locale := re.search(r"construct locale with name:([^:]+)", reason):
-        return (
-            f"works on text by the rules of {locale[1]}, which are not installed; export it with "
-            "the locale en_US.UTF-8."
-        )
-    if "Protobuf parsing failed" in reason:
-        reason += " It is cut off, or no ONNX model: copy or export it again."
-    return f"is not a model that can be run: {reason}"
-
-
-def _reason(error: Exception) -> str:
-    """What ONNX Runtime says, in one line and without the places in its own source."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    for place in (
-        r"\[ONNXRuntimeError\] : \d+ : \w+ : ",
-        r"Load model from .*? failed:",
-        r"/onnxruntime_src/\S+ .*?[)>] (?=[A-Z])",
-        r"\w+\.(cc|h):\d+ \w+ ",
-    ):
-        text = re.sub(place, "", text, count=1)
-    return text[:600]

@@ -33,7 +33,9 @@ def _parse(body: bytes | bytearray) -> dict[str, Any]:
     try:
         request = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise RequestError(400, f"The body is not valid JSON: {error}.") from error
+        raise RequestError(
+            400, f"The body is not {_unlike(body) or f'valid JSON: {error}'}."
+        ) from None
     if not isinstance(request, dict):
         raise RequestError(400, "The body must be a JSON object with 'instances' or 'inputs'.")
     if ("instances" in request) == ("inputs" in request):
@@ -48,6 +50,18 @@ def _parse(body: bytes | bytearray) -> dict[str, Any]:
             400, f"There is no signature {quoted(signature)}; the only one is '{SIGNATURE}'."
         )
     return request
+
+
+def _unlike(body: bytes | bytearray) -> str | None:
+    """What is told instead of where JSON ends, if it never began."""
+    if body.startswith(b"\x1f\x8b"):
+        return "JSON but gzip; send the header Content-Encoding: gzip with it"
+    try:
+        if "\0" not in body.decode():
+            return None
+    except UnicodeDecodeError as error:
+        return f"UTF-8, which JSON is written in: {error.reason} at byte {error.start}"
+    return "JSON in UTF-8 but holds bytes of zero, as UTF-16 does; send it as UTF-8"
 
 
 def _tensors_from_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Array]:

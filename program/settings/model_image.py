@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 from common.stack_file import written
+from components.nginx_sidecar import VERSION
 from program.settings.refusals import refusal
 
 PREDEFINED = re.compile(
@@ -56,7 +57,7 @@ def _flaw(project: Path, context: str) -> tuple[str, str] | None:
                 f"{cd}cp -RL model model.copy && rm -r model && mv model.copy model",
             )
     versions: dict[int, str] = {}
-    for name in sorted(p.name for p in model.glob("*") if re.fullmatch("[0-9]{1,18}", p.name)):
+    for name in sorted(p.name for p in model.glob("*") if re.fullmatch(VERSION, p.name)):
         if (same := versions.setdefault(int(name), name)) != name:
             return (
                 f"versions are different, and model/{same} and model/{name} are the same one",

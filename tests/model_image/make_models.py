@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx  # type: ignore[import-not-found]  # it is in the image's environments only
 from onnx import TensorProto, helper
@@ -16,11 +17,13 @@ def save(
     *,
     weights: Sequence[object] = (),
     ir_version: int = 10,
+    opset: int = 21,
     as_others_write: bool = False,
 ) -> None:
     """Write a model; `as_others_write`: what ONNX's own checker is too strict for."""
     graph = helper.make_graph(nodes, "test", inputs, outputs, initializer=weights)
-    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("ai.onnx.ml", 1)]
+    versions = {"": opset, "ai.onnx.ml": 1, "com.acme": 1}
+    opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
     if not as_others_write:
         onnx.checker.check_model(model, full_check=True)
@@ -46,7 +49,7 @@ def main(directory: Path) -> None:
         )
     # Text in, text out.
     save(
-        directory / "words" / "1" / "model.onnx",
+        directory / "words" / "1764115200000000000" / "model.onnx",
         [node("Identity", ["word"], ["same"])],
         [tensor("word", TensorProto.STRING, ["batch"])],
         [tensor("same", TensorProto.STRING, ["batch"])],
@@ -106,28 +109,49 @@ def main(directory: Path) -> None:
         [tensor("scores", TensorProto.FLOAT, ["batch", 2])],
         [helper.make_value_info("probabilities", maps)],
     )
-    # Its weights are in a file that is not there.
-    weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
-    weights.ClearField("float_data")
-    weights.data_location = TensorProto.EXTERNAL
-    weights.external_data.add(key="location", value="weights.bin")
-    save(
-        directory / "elsewhere" / "1" / "model.onnx",
-        [node("Add", ["x", "w"], ["y"])],
-        [tensor("x", TensorProto.FLOAT, ["batch"])],
-        [tensor("y", TensorProto.FLOAT, ["batch"])],
-        weights=[weights],
-        as_others_write=True,
-    )
-    # Of a version that nobody has yet.
-    save(
-        directory / "unknown" / "1" / "model.onnx",
-        [node("Identity", ["count"], ["same"])],
-        [count],
-        [tensor("same", TensorProto.INT64, ["batch"])],
-        ir_version=99,
-        as_others_write=True,
-    )
+
+    def same(kind: int) -> tuple[list[object], list[object]]:
+        return [tensor("count", kind, ["batch"])], [tensor("same", kind, ["batch"])]
+
+    def identical(name: str, kind: int = TensorProto.INT64, **how: Any) -> None:
+        path = directory / name / "1" / "model.onnx"
+        save(
+            path, [node("Identity", ["count"], ["same"])], *same(kind), as_others_write=True, **how
+        )
+
+    # What ONNX Runtime refuses, each for a reason of its own.
+    for name, location, content in (
+        ("elsewhere", "weights.bin", None),
+        ("outside", "../weights.bin", b"\0\0\0\0"),
+        ("cut", "weights.bin", b"\0"),
+    ):
+        weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+        weights.ClearField("float_data")
+        weights.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", location), ("offset", "0"), ("length", "4")):
+            weights.external_data.add(key=key, value=value)
+        save(
+            directory / name / "1" / "model.onnx",
+            [node("Add", ["x", "w"], ["y"])],
+            [tensor("x", TensorProto.FLOAT, ["batch"])],
+            [tensor("y", TensorProto.FLOAT, ["batch"])],
+            weights=[weights],
+            as_others_write=True,
+        )
+        if content is not None:
+            (directory / name / "1" / location).write_bytes(content)
+    identical("unknown", ir_version=99)
+    identical("opset", opset=99)
+    identical("complex", TensorProto.COMPLEX64)
+    identical("bfloat16", TensorProto.BFLOAT16)
+    for name, nodes in (
+        ("custom", [node("Own", ["count"], ["same"], domain="com.acme")]),
+        ("twice", [node("Identity", ["count"], ["same"])] * 2),
+        ("silent", [node("Identity", ["count"], ["other"])]),
+    ):
+        inputs, outputs = same(TensorProto.INT64)
+        path = directory / name / "1" / "model.onnx"
+        save(path, nodes, inputs, [] if name == "silent" else outputs, as_others_write=True)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,9 @@ def test_a_model_that_cannot_be_served_fails_the_build(
     shutil.copytree(other_models / "sequence", source_copy / "model")
     built = build_image(source_copy, tmp_path / "image")
     assert built.returncode == 1
-    assert "which JSON cannot carry; export the model with" in _one_sentence(built.stderr)
+    assert "only tensors are served: export the model with plain ones" in _one_sentence(
+        built.stderr
+    )
 
 
 def test_what_links_of_a_model_lead_to_is_in_the_image(
@@ -163,11 +165,24 @@ def test_what_links_of_a_model_lead_to_is_in_the_image(
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        ("zipmap", "with plain tensors: converters of classifiers do so with zipmap=False."),
-        ("sequence", "export the model with plain tensors of numbers, booleans or text."),
+        ("zipmap", "model with plain ones, which converters of classifiers do with zipmap=False."),
+        ("sequence", "is a seq(tensor(int64)), and only tensors are served: export the model with"),
         ("german", "by the rules of de_DE.UTF-8, which are not installed; export it with"),
-        ("elsewhere", "failed for initializer: w. Error: External data path does not exist"),
+        ("elsewhere", 'elsewhere/1/weights.bin"; put that file there, too, by the same name.'),
+        ("outside", "put its weights into the same folder: onnx.save_model("),
+        ("cut", "run: Exception during initialization: External initializer: w offset: 0 size to"),
+        ("cut", "the file with its weights is cut off: copy or export both again."),
         ("unknown", "is not a model that can be run: Unsupported model IR version: 99, max"),
+        ("unknown", "; export it for that one, or set model.ir_version to it."),
+        ("opset", "for domain ai.onnx is till opset 26; export it for that opset: opset_version="),
+        ("custom", "com.acme:Own(-1) is not a registered function/op; export it with operators"),
+        ("complex", "put a Cast to float before it, or export it in float."),
+        (
+            "bfloat16",
+            "input 'count' is a tensor(bfloat16), and this type is not served: put a Cast",
+        ),
+        ("twice", "Duplicate definition of name (same); see what onnx.checker.check_model(path"),
+        ("silent", "silent/1/model.onnx has no output to answer with; export it with one."),
     ],
 )
 def test_why_a_model_cannot_be_served_is_said_whole(
@@ -191,6 +206,12 @@ def test_why_a_model_cannot_be_served_is_said_whole(
     [
         ({}, {}, "No model under {path}; the place of a model is <version>/model.onnx"),
         ({"model.onnx": b"x"}, {}, "No model under {path}; the place of a model is <version>/"),
+        (
+            {f"{2**63}/model.onnx": b"x"},
+            {},
+            f"{2**63}/model.onnx would not be served: no version is called so; the place of a "
+            "model is <version>/model.onnx with a whole number below 2^63 for <version>",
+        ),
         ({"latest/model.onnx": b"x"}, {}, "{path}/latest/model.onnx would not be served: no"),
         ({"1/model.pb": b"x"}, {}, "{path}/1/model.onnx is not there: {path}/1 holds model.pb;"),
         ({"1/a": b"x", "2/.b": b""}, {}, "{path}/1/model.onnx is not there: {path}/1 holds a;"),

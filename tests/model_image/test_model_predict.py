@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +78,7 @@ def test_the_content_type_does_not_matter(client: httpx.Client) -> None:
     [
         (b"", "not valid JSON"),
         (b'{"instances": [[1]', "not valid JSON"),
-        (b"\xff\xfe", "not valid JSON"),
+        (b"\xff\xfe", "is not UTF-8, which JSON is written in"),
         (b'{"instances": [[NaN]]}', "not valid JSON"),
         (b'{"instances": [[-Infinity]]}', "not valid JSON"),
         (b'{"instances": [[1e400]]}', "not valid JSON"),
@@ -116,6 +117,13 @@ def test_the_content_type_does_not_matter(client: httpx.Client) -> None:
         (b'{"instances": [[' + b"9" * 300 + b"]]}", "outside the range of DT_FLOAT"),
         (b'{"instances": [[' + b"9" * 100_000 + b"]]}", "not valid JSON"),
         (b'{"instances": [[3e38]]}', "not a finite number"),
+        ('{"inputs": [[1]]}'.encode("utf-16"), "UTF-8, which JSON is written in: invalid start"),
+        ('{"inputs": [[1]]}'.encode("utf-16-le"), "holds bytes of zero, as UTF-16 does"),
+        ('{"inputs": ["é"]}'.encode("latin-1"), "at byte 13."),
+        (
+            gzip.compress(b'{"inputs": [[1]]}', mtime=0),
+            "send the header Content-Encoding: gzip",
+        ),
         (b'{"signature_name": "other", "instances": [[1]]}', "no signature 'other'"),
         (b'{"signature_name": 1, "instances": [[1]]}', "must be a string"),
         (b'{"signature_name": null, "instances": [[1]]}', "must be a string"),
@@ -235,7 +243,7 @@ def test_several_inputs_need_their_names(versions_server: Server) -> None:
 def test_text_goes_in_and_out(start_server: StartServer, other_models: Path) -> None:
     server = start_server(MODEL_PATH=str(other_models / "words"))
     server.wait_until("/health/ready", 200)
-    url = server.url + "/v1/models/model:predict"
+    url = server.url + "/v1/models/model/versions/1764115200000000000:predict"
     words = ["grün", "", "a\u0000b", "🙂"]
     assert httpx.post(url, json={"instances": words}).json() == {"predictions": words}
     assert "takes strings" in error_of(httpx.post(url, json={"instances": [1]}), 400)

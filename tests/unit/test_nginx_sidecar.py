@@ -297,4 +297,5 @@ def test_versions_are_what_the_model_server_takes() -> None:
     server = (project / "model_image/model_server/models.py").read_text()
 
     assert f'r"{nginx_sidecar.VERSION}"' in server
-    assert re.fullmatch(nginx_sidecar.VERSION, "1764115200")  # as TensorFlow's exporters name them
+    for name in ("1764115200", "1764115200000000000"):  # seconds, as TensorFlow's exporters; ns
+        assert re.fullmatch(nginx_sidecar.VERSION, name)
