@@ -24,7 +24,7 @@ from common.names import PROJECT
 from common.refusal import Refusal
 from policy.pack import Pack
 from review import source
-from review.graph import svg
+from review.graph import picture
 from review.report import Review, markdown
 from review.steps import Preview
 
@@ -38,9 +38,7 @@ def _review(given: argparse.Namespace) -> int:
     review = Review.of(preview, datetime.now(UTC), given.base)
     text = markdown(review)
     if given.markdown:
-        Path(given.markdown).write_text(text, encoding="utf-8")
-    if given.svg:
-        Path(given.svg).write_text(svg(preview), encoding="utf-8")
+        Path(given.markdown).write_text(f"{text}\n{picture(preview)}", encoding="utf-8")
     sys.stdout.write(text)
     sys.stdout.flush()
     return FINDINGS if review.findings else DONE
@@ -92,8 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--base", metavar="COMMIT", help="compare with the stack of that commit, on this machine"
     )
-    parser.add_argument("--markdown", metavar="FILE", help="write the review there, too")
-    parser.add_argument("--svg", metavar="FILE", help="draw the resources, the changed ones marked")
+    parser.add_argument(
+        "--markdown", metavar="FILE", help="write the review there, too, with a picture"
+    )
     parser.add_argument("--policy-pack", metavar="DIR", help="a policy pack to be run as well")
     parser.add_argument(
         "--policy-pack-config",

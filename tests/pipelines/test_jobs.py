@@ -112,13 +112,13 @@ def test_what_comes_from_a_pull_requests_code_lies_beside_the_bases() -> None:
 
 
 @pytest.mark.parametrize("jobs", [GITHUB, AZURES], ids=["github", "azure"])
-def test_a_review_is_kept_with_its_picture(jobs: list[Job]) -> None:
+def test_a_review_is_kept(jobs: list[Job]) -> None:
     (job,) = [job for job in jobs if ("make review", "dev") in job.calls]
     steps = job.definition["steps"]
     for stack in ("dev", "prod"):
         (step,) = [step for step in steps if step.get("env", {}).get("S") == stack]
         options = re.findall(r"--(\w+) (?:\S+/)?(\S+)", step["env"]["ARGS"])
-        assert options == [("markdown", f"review-{stack}.md"), ("svg", f"review-{stack}.svg")]
+        assert options == [("markdown", f"review-{stack}.md")]
     (upload,) = [step for step in steps if "publish" in step or "upload" in step.get("uses", "")]
     if jobs is GITHUB:
         assert upload["with"]["path"] == "review-*"

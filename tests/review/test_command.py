@@ -68,12 +68,12 @@ def test_something_to_look_at_is_1(written: Written) -> None:
 
 
 def test_what_is_printed_is_written_too(written: Written, tmp_path: Path, capsys: Said) -> None:
-    markdown, picture = tmp_path / "review.md", tmp_path / "graph.svg"
-    files = ["--markdown", str(markdown), "--svg", str(picture)]
-    main(["--preview-json", written(lasting("mixed")), *files])
+    file = tmp_path / "review.md"
+    main(["--preview-json", written(lasting("mixed")), "--markdown", str(file)])
 
-    assert markdown.read_text() == capsys.readouterr().out
-    assert picture.read_text().startswith("<svg ")
+    text, _, picture = file.read_text().partition("\n<details><summary>Resources")
+    assert text == capsys.readouterr().out
+    assert "```mermaid" in picture
 
 
 def test_a_preview_can_come_through_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,14 +103,6 @@ def test_a_preview_without_what_is_unchanged_says_the_same_of_access(
     (of_whole,), (of_part,) = (access.findall(text) for text in (whole, part))
     # Of what clients may ask for, it says that it is not known.
     assert set(of_whole.splitlines()) <= set(of_part.splitlines())
-
-
-def test_a_picture_of_nothing_is_still_a_picture(written: Written, tmp_path: Path) -> None:
-    of = lasting("unchanged")
-    of["steps"] = [step(of, "mtls-model-endpoint-dev")]
-
-    assert main(["--preview-json", written(of), "--svg", str(tmp_path / "graph.svg")]) == 0
-    assert "Nothing changes." in (tmp_path / "graph.svg").read_text()
 
 
 def of_another_project() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from review import cost
-from review.graph import svg
+from review.graph import picture
 from review.report import Review, markdown, summary
 from review.steps import PolicyFinding, from_document
 from review.text import code, plain
@@ -129,7 +129,7 @@ def test_no_value_of_a_property_is_shown_anywhere() -> None:
     priced = re.sub(r"### Cost.*", "", markdown(reviewed), flags=re.DOTALL)
 
     assert CANARY not in priced
-    assert CANARY not in svg(reviewed.preview)
+    assert CANARY not in picture(reviewed.preview)
 
 
 def test_a_private_key_in_a_policys_message_does_not_get_out() -> None:

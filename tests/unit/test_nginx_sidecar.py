@@ -225,7 +225,7 @@ UNKNOWN_ROUTE = {
     "GET /v1/models/demo2 HTTP/1.1",
     "GET /v1/models/demo?x=1 HTTP/1.1",
     "GET /v1/models/demo/versions/x HTTP/1.1",
-    "GET /v1/models/demo/versions/1234567890123456789 HTTP/1.1",
+    "GET /v1/models/demo/versions/12345678901234567890 HTTP/1.1",
     "GET /openapiXjson HTTP/1.1",
     "GET /v1/models/dem%6f HTTP/1.1",
     "GET /x/../v1/models/demo HTTP/1.1",
