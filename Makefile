@@ -103,13 +103,14 @@ conformance: tools snippet-tools ## Prove what is promised, against a fresh endp
 generate: venv ## Write the files that are made from the code
 	@$(PYTHON) -m scripts.generate
 
-check: venv ## Lint, format, types, Dockerfiles, shell scripts, workflows, generated files
+check: venv ## Lint, format, types, which room may know which, Dockerfiles, shell scripts, workflows, generated files
 	@scripts/setup.sh actionlint
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m mypy --strict --explicit-package-bases $(TYPED)
 	$(MODEL_CHECK)
 	$(PYTHON) -m scripts.generate --check
+	.venv/bin/lint-imports --no-cache --no-logo
 	.venv/bin/hadolint $(wildcard model_image/Dockerfile nginx/Dockerfile prebuilt_image/Dockerfile)
 	.venv/bin/shellcheck --external-sources --source-path=SCRIPTDIR $(SHELL_SCRIPTS)
 	.local/tools/bin/actionlint -shellcheck .venv/bin/shellcheck

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,10 +14,30 @@ from pathlib import Path
 from common import certificate_record
 from common.contract import FOLDER
 from common.names import PROJECT
+from common.refusal import Refusal
+from program.settings import reference
 
+
+def _with(path: Path, pattern: str, made: str) -> str:
+    """The file with what was made in the one place that the pattern finds."""
+    text, places = re.subn(
+        pattern, lambda _: made, path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    if places != 1:
+        raise Refusal(f"{path} has {places} places for what is generated; give it one: {pattern}")
+    return text
+
+
+PULUMI, REFERENCE = PROJECT / "Pulumi.yaml", PROJECT / "docs" / "reference.md"
 GENERATED: Mapping[Path, Callable[[], str]] = {
     FOLDER / "v1/certificates.schema.json": lambda: (
         json.dumps(certificate_record.json_schema(), indent=2) + "\n"
+    ),
+    PULUMI: lambda: _with(PULUMI, r"^config:\n.*", reference.pulumi_config()),
+    REFERENCE: lambda: _with(
+        REFERENCE,
+        r"(?<=<!-- generated: keys -->\n).*(?=\n<!-- end -->)",
+        f"\n{reference.table()}\n",
     ),
 }
 

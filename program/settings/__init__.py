@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 import pulumi
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from common.names import LOCATION, PROJECT
@@ -35,7 +35,7 @@ from program.settings.refusals import Rule, Section, instead, refusal, sentences
 from program.settings.remedies import command
 from program.settings.server_names import ServerNames
 from program.settings.sizes import GroupResources
-from program.settings.values import PORT, Port, no_truth_value
+from program.settings.values import PORT, Port, Whole
 
 STACK_FILES = PROJECT
 NAMESPACES = ("azure-native", "docker", "tls", "random", "pulumi")
@@ -67,10 +67,12 @@ class ModelImage(Section):
         Field(max_length=255),
         Rule("a folder of this project that holds a Dockerfile and a model", "model_image"),
     ] = "model_image"
+    """What the image is built from."""
     build_args: Annotated[
         dict[str, str],
         Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", {}),
     ] = {}
+    """None is secret: everybody who can pull the image reads them."""
     ref: Annotated[
         str | None,
         Field(pattern=PREBUILT),
@@ -80,6 +82,8 @@ class ModelImage(Section):
             "registry.example.com/model@sha256:<64 hex digits>",
         ),
     ] = None
+    """A prebuilt image instead, which `up` copies into the stack's registry from wherever your
+    Docker can pull it."""
 
     def probe_path(self, kind: Literal["live", "ready"], model_name: str) -> str:
         """Where the platform asks whether the model server is alive, or ready for requests.
@@ -112,18 +116,26 @@ class StackSettings(Section):
         AfterValidator(regions.checked),
         Rule(regions.ALLOWED, regions.EXAMPLE),
     ]
+    """A region's programmatic name or its display name: `westeurope` or `West Europe`."""
     # A mistake is answered with what protects most, and never with less than was meant.
     environment: Annotated[Environment, Rule("one of dev, test, prod", "prod")] = "dev"
-    tls: Annotated[Literal["mtls", "none"], Rule("one of mtls, none", "mtls")] = "mtls"
+    """`prod` protects the resource group, the registry and the CA's key."""
+    tls: Literal["mtls", "none"] = "mtls"
+    """`none` is plain HTTP for throw-away trials, refused in `prod`."""
     model_name: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,47}$"),
         Rule("1 to 48 letters, digits, '_' or '-' (it is part of the URL)", "demo"),
     ]
+    """The model's name, as in `/v1/models/<modelName>:predict`."""
     model_image: ModelImage = ModelImage()
+    """Built from a folder of this project, or a copy of a prebuilt one."""
     model_port: Annotated[Port, Rule(PORT, 8501)] = 8501
+    """Where the model server listens; published only with `tls: none`."""
     endpoint_port: Annotated[Port, Rule(PORT, 443)] = 443
+    """The published port."""
     health_port: Annotated[Port, Rule(PORT, 8502)] = 8502
+    """The sidecar's, for probes; never published."""
     dns_label: Annotated[
         str,
         Field(pattern=r"^[a-z]([a-z0-9-]{0,54}[a-z0-9])?$"),
@@ -133,33 +145,35 @@ class StackSettings(Section):
             "model-dev",
         ),
     ]
-    # Decided once, with the stack: the other scope is another name, and so another group.
+    """The beginning of the endpoint's name; six random characters and the region follow."""
     dns_label_scope: Annotated[
         Literal["Unsecure", "TenantReuse"],
         Rule("one of Unsecure, TenantReuse", "TenantReuse"),
     ] = "Unsecure"
+    """`TenantReuse`: nobody outside of your tenant can take the endpoint's name when it is gone.
+    Azure puts a hash into the name then, so the certificate holds `serverNames` only. Another
+    scope is another name and replaces the group."""
     server_names: ServerNames = ()
+    """Names of your own (CNAME to the endpoint's, the output `endpoint.fqdn`), in the server
+    certificate; the first is what clients are told to use."""
     resources: GroupResources = GroupResources()
+    """CPU and memory of the two containers of the group."""
     max_request_body_in_mb: Annotated[
-        int,
-        Field(alias="maxRequestBodyInMB", ge=1, le=64),
-        Rule("a whole number of MB from 1 to 64", 8),
+        int, Field(alias="maxRequestBodyInMB"), Whole(1, 64, unit="MB", example=8)
     ] = 8
+    """The largest request body. Beyond 1 MB the sidecar keeps it on its disk until it is whole;
+    the model server needs 52 MB to parse each, so the default memory has room for 23."""
     clients: Annotated[tuple[Client, ...], Rule("a list of {name: ...}", [{"name": "billing"}])]
+    """Who may call; at least one with `mtls`. Taking one out revokes its certificates."""
     certificates: Certificates = Certificates()
-    registry_sku: Annotated[
-        Literal["Basic", "Standard", "Premium"], Rule("one of Basic, Standard, Premium", "Basic")
-    ] = "Basic"
-    role_propagation_minutes: Annotated[
-        int,
-        BeforeValidator(no_truth_value),
-        Field(ge=0, le=30),
-        Rule("a whole number of minutes from 0 to 30", 3),
-    ] = 3
-    """How old the permission to pull images has to be before the group is made."""
-    log_retention_days: Annotated[
-        int, Field(ge=30, le=730), Rule("a whole number of days from 30 to 730", 30)
-    ] = 30
+    """How certificates are made, renewed and replaced, and which CAs count."""
+    registry_sku: Literal["Basic", "Standard", "Premium"] = "Basic"
+    """Of the container registry."""
+    role_propagation_minutes: Annotated[int, Whole(0, 30, unit="minutes", example=3)] = 3
+    """How old the permission to pull images has to be before the group is made: Azure takes
+    minutes to know of it, and the run that makes it waits for the rest."""
+    log_retention_days: Annotated[int, Whole(30, 730, unit="days", example=30)] = 30
+    """How long the workspace keeps logs."""
     tags: Annotated[
         dict[
             Annotated[str, Field(max_length=512, pattern=r"^[^<>%&\\?/]+$")],
@@ -173,6 +187,7 @@ class StackSettings(Section):
             {},
         ),
     ] = {}
+    """On every resource, beside `project`, `stack` and `environment`."""
 
     @classmethod
     def load(cls) -> Self:

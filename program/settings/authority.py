@@ -238,11 +238,13 @@ class Authority(Section):
     certificate_pem: Annotated[
         str, AfterValidator(_is_pem), Rule(_CA_PEM, None, typed=SET_CERTIFICATE)
     ]
+    """A CA of your own, which signs instead of one of the stack's."""
     private_key_pem: Annotated[
         SecretStr,
         AfterValidator(_key_alone),
         Rule("its private key as PEM text, as a secret", None, typed=SET_KEY),
     ]
+    """Is in the stack's encrypted state and nowhere else."""
 
     @property
     def anchor(self) -> Anchor:

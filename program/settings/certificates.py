@@ -5,30 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import model_validator
 
 from common.certificate_record import Role
 from program.settings.authority import Anchor, Authority, CaPem, UnfitError
 from program.settings.refusals import Rule, Section, refusal
-from program.settings.values import Days, Generation, Window, no_truth_value, repeated
+from program.settings.values import Days, Generation, Whole, Window, repeated
 
 KeyAlgorithm = Literal["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"]
 ROLES: tuple[Role, ...] = get_args(Role)
 GENERATIONS = "a list of different whole numbers from 1"
-GateDays = Annotated[
-    int,
-    BeforeValidator(no_truth_value),
-    Field(ge=0, le=3650),
-    Rule("a whole number of days from 0 to 3650", 30),
-]
+GateDays = Annotated[int, Whole(0, 3650, unit="days", example=30)]
 
 
 class ValidityDays(Section):
     """For how many days a certificate is valid, by its role."""
 
     ca: Days = 3650
+    """Of the stack's own CA."""
     server: Days = 365
+    """Of the server's certificate."""
     client: Days = 365
+    """Of clients' certificates; a leaf's validity must fit into the CA's."""
 
 
 class RenewBeforeDays(Section):
@@ -38,8 +36,12 @@ class RenewBeforeDays(Section):
     """
 
     ca: Window | None = None
+    """From how many days before its end `up` renews the CA's certificate; a third of the validity
+    unless given."""
     server: Window | None = None
+    """The server's, likewise."""
     client: Window | None = None
+    """Clients', likewise."""
 
 
 class OwnAuthorities(Section):
@@ -55,19 +57,20 @@ class ExpiryGate(Section):
     """When a certificate that nobody renews is worth a warning, and when an error."""
 
     warn_days: GateDays = 30
+    """From when a preview warns of a certificate that nobody renews."""
     fail_days: GateDays = 7
+    """From when a preview fails for one."""
 
 
 class Certificates(Section):
     """How certificates are made, renewed and replaced."""
 
-    key_algorithm: Annotated[
-        KeyAlgorithm, Rule("one of " + ", ".join(get_args(KeyAlgorithm)), "ECDSA-P256")
-    ] = "ECDSA-P256"
+    key_algorithm: KeyAlgorithm = "ECDSA-P256"
     """Of new keys: a CA and a client keep the key they have until their next generation."""
     validity_days: ValidityDays = ValidityDays()
     renew_before_days: RenewBeforeDays = RenewBeforeDays()
     server_generation: Generation = 1
+    """Another number is another key for the server."""
     ca: OwnAuthorities = OwnAuthorities()
     authority: Authority | None = None
     """A CA of the user's that signs instead of one of the stack's own."""
@@ -76,14 +79,9 @@ class Certificates(Section):
     ] = ()
     """CAs that sign nothing here: the next one of the user's, or the last."""
     expiry: ExpiryGate = ExpiryGate()
-    clock_skew_minutes: Annotated[
-        int,
-        BeforeValidator(no_truth_value),
-        Field(ge=0, le=60),
-        Rule("a whole number of minutes from 0 to 60", 5),
-    ] = 5
-    """How far behind clocks may be: a client's when the server's certificate is replaced, the
-    endpoint's when a client's is handed out."""
+    clock_skew_minutes: Annotated[int, Whole(0, 60, unit="minutes", example=5)] = 5
+    """How far behind clocks may be, a client's when the server's certificate is replaced and the
+    endpoint's when a client gets a new one: `up` waits so long."""
 
     @property
     def trusted_generations(self) -> tuple[int, ...]:

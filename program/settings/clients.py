@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from program.settings.refusals import HERE, Rule, Section, refusal
-from program.settings.values import ClientName, Generation, no_truth_value, repeated
+from program.settings.values import ClientName, Generation, Whole, repeated
 
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"
@@ -36,34 +36,11 @@ _Application = Annotated[ObjectId, _looked_up("sp", "id '<application id>'")]
 _Group = Annotated[ObjectId, _looked_up("group", "group '<name>'")]
 
 
-def _count(most: int, what: str, example: int) -> Rule:
-    return Rule(f"a whole number of {what} from 1 to {most}", example)
-
-
-_Rate = Annotated[
-    int,
-    BeforeValidator(no_truth_value),
-    Field(ge=1, le=10_000),
-    _count(10_000, "requests", 10),
-]
-_Burst = Annotated[
-    int,
-    BeforeValidator(no_truth_value),
-    Field(ge=1, le=100_000),
-    _count(100_000, "requests", 20),
-]
-_Connections = Annotated[
-    int,
-    BeforeValidator(no_truth_value),
-    Field(ge=1, le=10_000),
-    _count(10_000, "connections", 4),
-]
-
-
 class Client(Section):
     """Someone who may call the endpoint."""
 
     name: ClientName
+    """The certificate's common name, and who it is in logs and outputs."""
     generations: Annotated[tuple[Generation, ...], Rule(GENERATIONS, [1])] = (1,)
     """Each has a key and a certificate of its own; all are let in."""
     paths: Annotated[
@@ -71,15 +48,16 @@ class Client(Section):
         Rule(PATHS, [PATH]),
     ] = None
     """Where this client may go; everywhere unless given."""
-    requests_per_second: _Rate | None = None
-    burst: _Burst | None = None
+    requests_per_second: Annotated[int, Whole(1, 10_000, unit="requests", example=10)] | None = None
+    """How many are answered in a second, on average; as many as come unless given."""
+    burst: Annotated[int, Whole(1, 100_000, unit="requests", example=20)] | None = None
     """How many may come at once before the rate counts; as many as in a second unless given."""
-    max_connections: _Connections | None = None
+    max_connections: Annotated[int, Whole(1, 10_000, unit="connections", example=4)] | None = None
     """With a request under way at the same time; what the sidecar's memory allows is the end."""
     readers: Annotated[tuple[_Application, ...], Rule(READERS, ["<object id>"])] = ()
     """Applications that may fetch this client's bundle from the key vault."""
     reader_groups: Annotated[tuple[_Group, ...], Rule(GROUPS, ["<object id>"])] = ()
-    """Likewise: Azure has to be told which of the two somebody is."""
+    """Groups that may: Azure has to be told which of the two somebody is."""
 
     @property
     def has_readers(self) -> bool:

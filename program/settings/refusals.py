@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -97,7 +97,7 @@ def sentences(
 
 def instead(model: type[Section], place: tuple[int | str, ...]) -> str:
     """What to type where nothing of a value can be kept."""
-    rule = _rule(model, place)
+    rule = rule_of(model, place)
     return rule.typed or setting(written(*place), rule.example, in_the_way=True)
 
 
@@ -123,7 +123,7 @@ def _sentence(model: type[Section], error: ErrorDetails, given: Mapping[str, Any
         )
         known = ", ".join(_keys_beside(model, loc))
         return f"{path}: there is no such key; {hint}allowed are {known}. {typed}"
-    rule = _rule(model, loc)
+    rule = rule_of(model, loc)
     if loc[-1] == "[key]":
         renamed = re.sub(r"[<>%&\\?/]", "-", str(value))[:512] or "name"
         typed = f"Rename: {path} to {written(*loc[:-2], renamed)}"
@@ -174,27 +174,27 @@ def _field(model: type[Section], key: str) -> Any:
     return next((f for f in model.model_fields.values() if f.alias == key), None)
 
 
-def _section(annotation: Any) -> type[Section] | None:
+def section_in(annotation: Any) -> type[Section] | None:
     """The Section in an annotation such as `GroupResources` or `tuple[Client, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
-    return next(filter(None, map(_section, get_args(annotation))), None)
+    return next(filter(None, map(section_in, get_args(annotation))), None)
 
 
 def _keys_beside(model: type[Section], loc: tuple[int | str, ...]) -> list[str]:
     """The keys that are known where an unknown one was found."""
     for step in loc[:-1]:
         if isinstance(step, str) and (field := _field(model, step)):
-            model = _section(field.annotation) or model
+            model = section_in(field.annotation) or model
     return [str(f.alias) for f in model.model_fields.values() if ":" not in str(f.alias)]
 
 
-def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
+def rule_of(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
     """The rule of the innermost value that has one."""
     annotation: Any = model
     rule = Rule("")
     for step in loc:
-        section = _section(annotation)
+        section = section_in(annotation)
         if isinstance(step, int):
             rule = _rule_of_items(annotation) or _rule_within(rule)
         elif section is None:
@@ -204,7 +204,8 @@ def _rule(model: type[Section], loc: tuple[int | str, ...]) -> Rule:
             rule = (
                 _first_rule(field.metadata)
                 or _first_rule(getattr(annotation, "__metadata__", ()))
-                or _keys_of(_section(annotation))
+                or _choice_of(annotation)
+                or _keys_of(section_in(annotation))
             )
     return rule
 
@@ -221,8 +222,15 @@ def _first_rule(metadata: Iterable[object]) -> Rule | None:
 
 def _rule_of_items(annotation: Any) -> Rule | None:
     rules = (_first_rule(getattr(item, "__metadata__", ())) for item in get_args(annotation))
-    section = _section(annotation)
+    section = section_in(annotation)
     return next(filter(None, rules), None) or (_keys_of(section) if section else None)
+
+
+def _choice_of(annotation: Any) -> Rule | None:
+    """Of a Literal: its first value is the example."""
+    if get_origin(annotation) is not Literal:
+        return None
+    return Rule("one of " + ", ".join(get_args(annotation)), get_args(annotation)[0])
 
 
 def _rule_within(rule: Rule) -> Rule:
@@ -237,6 +245,6 @@ def _keys_of(section: type[Section] | None) -> Rule:
         str(f.alias): rule.example
         for f in fields
         if section and f.is_required()
-        if (rule := _rule(section, (str(f.alias),))).example is not None
+        if (rule := rule_of(section, (str(f.alias),))).example is not None
     }
     return Rule(f"an object with {', '.join(str(f.alias) for f in fields)}", example)

@@ -40,12 +40,14 @@ class ContainerResources(Section):
         Field(ge=LEAST_CPU, le=31),
         Rule(f"a number of CPUs from {LEAST_CPU}, at most 31 for the group", 1),
     ]
+    """In steps of 0.01; the group has 1 at least, and the sidecar can use one at most."""
     memory_in_gb: Annotated[
         float,
         BeforeValidator(no_truth_value),
         Field(ge=0.1, le=240, alias="memoryInGB"),
         Rule("memory in GB from 0.1, at most 240 for the group", 1.5),
     ]
+    """In steps of 0.1; the group has 1 at least. What is parsed and buffered has to fit into it."""
 
 
 class GroupResources(Section):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from program.settings.refusals import Rule
 
@@ -22,6 +23,26 @@ def repeated(items: Sequence[object]) -> int | None:
     return next((i for i, item in enumerate(items) if item in items[:i]), None)
 
 
+class Whole(Rule):
+    """A whole number in a range: what it takes, in words and as a check."""
+
+    _schema: CoreSchema
+
+    def __init__(
+        self, least: int, most: int, *, example: int, unit: str = "", allowed: str = ""
+    ) -> None:
+        number = f"a whole number of {unit}" if unit else "a whole number"
+        super().__init__(allowed or f"{number} from {least} to {most}", example)
+        within = core_schema.int_schema(ge=least, le=most)
+        schema = core_schema.no_info_before_validator_function(no_truth_value, within)
+        object.__setattr__(self, "_schema", schema)  # Rule is frozen
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return self._schema
+
+
 def _port(value: int) -> int:
     # Not by Field: the number next to a wrong one is no better.
     if not 0 < value < 65536:
@@ -31,24 +52,20 @@ def _port(value: int) -> int:
 
 Port = Annotated[int, BeforeValidator(no_truth_value), AfterValidator(_port)]
 PORT = "a TCP port from 1 to 65535 that no other key uses"
-Days = Annotated[
-    int,
-    BeforeValidator(no_truth_value),
-    Field(ge=2, le=36500),
-    Rule("a whole number of days from 2 to 36500", 365),
-]
+Days = Annotated[int, Whole(2, 36500, unit="days", example=365)]
 """How long a certificate lives. One day would leave no time to renew it before its end."""
 Window = Annotated[
     int,
-    BeforeValidator(no_truth_value),
-    Field(ge=1, le=36500),
-    Rule("a whole number of days from 1, and less than the certificate's validity", 30),
+    Whole(
+        1,
+        36500,
+        example=30,
+        allowed="a whole number of days from 1, and less than the certificate's validity",
+    ),
 ]
 Generation = Annotated[
     int,
-    BeforeValidator(no_truth_value),
-    Field(ge=1, le=1_000_000),
-    Rule("a whole number from 1: raise it by one to rotate", 1),
+    Whole(1, 1_000_000, example=1, allowed="a whole number from 1: raise it by one to rotate"),
 ]
 """Counts the keys somebody has had: another number is another key."""
 ClientName = Annotated[

@@ -188,7 +188,7 @@ CASES: Cases = {
             "/v1/models/demo:predict?x=1",
             "/v1/models/demo:predict\n",
             "/v1/models/demo/versions/x:predict",
-            "/v1/models/demo/versions/1234567890123456789:predict",
+            "/v1/models/demo/versions/12345678901234567890:predict",
             "v1/models/demo:predict",
             "/openapiXjson",
             "/health",
