@@ -25,5 +25,10 @@ ROLE_ASSIGNMENT: Final = "azure-native:authorization:RoleAssignment"
 VAULT: Final = "azure-native:keyvault:Vault"
 VAULT_SECRET: Final = "azure-native:keyvault:Secret"  # noqa: S105  a type of resource
 
+PRIVATE_KEY: Final = "tls:index/privateKey:PrivateKey"
+CERT_REQUEST: Final = "tls:index/certRequest:CertRequest"
+SELF_SIGNED_CERT: Final = "tls:index/selfSignedCert:SelfSignedCert"
+LOCALLY_SIGNED_CERT: Final = "tls:index/locallySignedCert:LocallySignedCert"
+
 LOCATION: Final = "azure-native:location"
 """The key of a stack file that names the region."""

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from common import names
 from common.refusal import Refusal
 from localcloud.plugins.base import (
     UNKNOWN,
@@ -71,11 +72,7 @@ _SUBJECT = {
     "serialNumber": NameOID.SERIAL_NUMBER,
 }
 
-_PRIVATE_KEY = "tls:index/privateKey:PrivateKey"
-_REQUEST = "tls:index/certRequest:CertRequest"
-_SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert"
-_LOCALLY_SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
-_CERTIFICATES = (_SELF_SIGNED, _LOCALLY_SIGNED)
+_CERTIFICATES = (names.SELF_SIGNED_CERT, names.LOCALLY_SIGNED_CERT)
 
 
 class Tls(Plugin):
@@ -85,7 +82,7 @@ class Tls(Plugin):
     version = version("pulumi-tls")
 
     def check(self, urn: str, old: Properties, new: Properties) -> Properties:
-        if type_token(urn) == _PRIVATE_KEY:
+        if type_token(urn) == names.PRIVATE_KEY:
             return {"ecdsaCurve": "P224", "rsaBits": 2048, **new}
         if type_token(urn) in _CERTIFICATES:
             uses = new.get("allowedUses", [])
@@ -105,21 +102,21 @@ class Tls(Plugin):
 
     def create(self, urn: str, inputs: Properties) -> tuple[str, Properties]:
         match type_token(urn):
-            case "tls:index/privateKey:PrivateKey":
+            case names.PRIVATE_KEY:
                 return create_private_key(inputs)
-            case "tls:index/certRequest:CertRequest":
+            case names.CERT_REQUEST:
                 return create_request(inputs)
-            case "tls:index/selfSignedCert:SelfSignedCert":
+            case names.SELF_SIGNED_CERT:
                 return create_self_signed(inputs)
-            case "tls:index/locallySignedCert:LocallySignedCert":
+            case names.LOCALLY_SIGNED_CERT:
                 return create_locally_signed(inputs)
             case token:
                 raise Refusal(f"tls: there is no resource {token} in this stand-in")
 
     def preview_create(self, urn: str, inputs: Properties) -> Properties:
         unknown = {
-            _PRIVATE_KEY: ("publicKeyPem", "privateKeyPem", "privateKeyPemPkcs8"),
-            _REQUEST: ("certRequestPem",),
+            names.PRIVATE_KEY: ("publicKeyPem", "privateKeyPem", "privateKeyPemPkcs8"),
+            names.CERT_REQUEST: ("certRequestPem",),
         }.get(type_token(urn), ("certPem", "validityStartTime", "validityEndTime"))
         return {**inputs, **dict.fromkeys(unknown, UNKNOWN)}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policy.guardrails.rule import UNKNOWN, Config, Resource, ResourceGuardrail, at
+from common.names import ROLE_ASSIGNMENT, VAULT
+from policy.guardrails.rule import UNKNOWN, Config, Resource, at, of_resource
 
-VAULT = "keyvault:Vault"
 LEARN = "https://learn.microsoft.com/azure/"
 _WITHIN = "/subscriptions/[^/]+/resourcegroups/[^/]+/providers/"
 
@@ -26,7 +26,15 @@ ROLES = {
 }
 
 
+@of_resource(
+    "roles-for-one-thing",
+    ROLE_ASSIGNMENT,
+    severity="critical",
+    remedy="Assign AcrPull at the registry, or Key Vault Secrets User at the secret",
+    url=f"{LEARN}role-based-access-control/best-practices",
+)
 def _narrow(assignment: Resource, _: Config) -> Iterator[str]:
+    """An identity may pull from one registry, a reader may read one secret."""
     role, scope = assignment.props.get("roleDefinitionId"), assignment.props.get("scope")
     allowed = list(ROLES.values())
     if isinstance(role, str):
@@ -40,46 +48,31 @@ def _narrow(assignment: Resource, _: Config) -> Iterator[str]:
         yield f"the role is given for more than one {' or '.join(at for _, at, _ in allowed)}"
 
 
+@of_resource(
+    "vault-by-roles",
+    VAULT,
+    severity="critical",
+    remedy="Turn enableRbacAuthorization on",
+    url=f"{LEARN}key-vault/general/rbac-guide",
+)
 def _by_roles(vault: Resource, _: Config) -> Iterator[str]:
+    """Who may read a secret is said for each secret."""
     by_roles = at(vault.props, "properties", "enableRbacAuthorization")
     if by_roles is not UNKNOWN and by_roles is not True:
         yield "who has an access policy reads all secrets of the vault"
 
 
+@of_resource(
+    "vault-keeps-what-is-deleted",
+    VAULT,
+    severity="medium",
+    remedy="Turn enablePurgeProtection on, and leave enableSoftDelete on",
+    url=f"{LEARN}key-vault/general/soft-delete-overview",
+)
 def _kept(vault: Resource, _: Config) -> Iterator[str]:
+    """What was deleted in the vault can be brought back."""
     protected = at(vault.props, "properties", "enablePurgeProtection")
     if protected is not UNKNOWN and protected is not True:
         yield "secrets can be purged, and nobody can bring them back"
     if at(vault.props, "properties", "enableSoftDelete") is False:
         yield "what is deleted in the vault is gone at once"
-
-
-GUARDRAILS = [
-    ResourceGuardrail(
-        name="roles-for-one-thing",
-        description="An identity may pull from one registry, a reader may read one secret.",
-        severity="critical",
-        remedy="Assign AcrPull at the registry, or Key Vault Secrets User at the secret",
-        url=f"{LEARN}role-based-access-control/best-practices",
-        types=["authorization:RoleAssignment"],
-        check=_narrow,
-    ),
-    ResourceGuardrail(
-        name="vault-by-roles",
-        description="Who may read a secret is said for each secret.",
-        severity="critical",
-        remedy="Turn enableRbacAuthorization on",
-        url=f"{LEARN}key-vault/general/rbac-guide",
-        types=[VAULT],
-        check=_by_roles,
-    ),
-    ResourceGuardrail(
-        name="vault-keeps-what-is-deleted",
-        description="What was deleted in the vault can be brought back.",
-        severity="medium",
-        remedy="Turn enablePurgeProtection on, and leave enableSoftDelete on",
-        url=f"{LEARN}key-vault/general/soft-delete-overview",
-        types=[VAULT],
-        check=_kept,
-    ),
-]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
+from common.names import CONTAINER_GROUP, LOCALLY_SIGNED_CERT, PRIVATE_KEY, SELF_SIGNED_CERT
 from policy import nginx_conf
 from policy.guardrails.azure import has_sidecar
 from policy.guardrails.rule import (
@@ -14,11 +15,11 @@ from policy.guardrails.rule import (
     UNKNOWN,
     Config,
     Resource,
-    ResourceGuardrail,
-    StackGuardrail,
     each,
+    of_resource,
+    of_stack,
 )
-from policy.guardrails.secrets import GROUP, volume_files, volume_names
+from policy.guardrails.secrets import volume_files, volume_names
 from policy.nginx_conf import Directive
 
 # What a key may be used for; all other uses that pulumi-tls knows are extended ones.
@@ -35,11 +36,27 @@ KEY_USAGES = {
 }
 PURPOSES = {"server": "server_auth", "client": "client_auth"}
 HOURS_PER_DAY = 24
-CERTIFICATES = ("SelfSignedCert", "LocallySignedCert")
+CERTIFICATES = (SELF_SIGNED_CERT, LOCALLY_SIGNED_CERT)
 LISTED = re.compile("[0-9A-F]+/[0-9a-f]{40}")
 
 
+@of_resource(
+    "strong-keys",
+    PRIVATE_KEY,
+    severity="high",
+    remedy="Set certificates.keyAlgorithm to one of those in docs/reference.md",
+    url="https://wiki.mozilla.org/Security/Server_Side_TLS",
+    config={
+        "rsaBits": {"type": "integer", "default": 2048},
+        "curves": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": ["P256", "P384", "P521"],
+        },
+    },
+)
 def _strong(key: Resource, config: Config) -> Iterator[str]:
+    """Keys are of a kind that clients take and nobody breaks."""
     props = key.props
     match props.get("algorithm"):
         case "RSA" if (bits := props.get("rsaBits")) is not UNKNOWN:
@@ -54,7 +71,15 @@ def _strong(key: Resource, config: Config) -> Iterator[str]:
             yield f"{key.name} is of the kind {other}"
 
 
+@of_resource(
+    "leaf-for-one-purpose",
+    LOCALLY_SIGNED_CERT,
+    severity="high",
+    remedy="Give it server_auth or client_auth",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12",
+)
 def _one_purpose(leaf: Resource, _: Config) -> Iterator[str]:
+    """A leaf has exactly one extended key usage, and is no CA."""
     uses = [use for use in each(leaf.props.get("allowedUses")) if use not in KEY_USAGES]
     if UNKNOWN in [leaf.props.get("allowedUses"), *uses]:
         return
@@ -67,7 +92,15 @@ def _one_purpose(leaf: Resource, _: Config) -> Iterator[str]:
         yield f"{leaf.name} is a CA's"
 
 
+@of_resource(
+    "ca-only-signs",
+    SELF_SIGNED_CERT,
+    severity="high",
+    remedy="Set isCaCertificate, and cert_signing and crl_signing as its uses",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3",
+)
 def _is_a_ca(ca: Resource, _: Config) -> Iterator[str]:
+    """A CA is marked as one, and good for nothing else."""
     if ca.props.get("isCaCertificate") is not UNKNOWN and not ca.props.get("isCaCertificate"):
         yield f"{ca.name} signs itself and is no CA"
     uses = ca.props.get("allowedUses")
@@ -75,11 +108,23 @@ def _is_a_ca(ca: Resource, _: Config) -> Iterator[str]:
         yield f"{ca.name} is a CA and good for more than signing"
 
 
+@of_resource(
+    "validity-within-limits",
+    *CERTIFICATES,
+    severity="medium",
+    remedy="Change certificates.validityDays or certificates.renewBeforeDays",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
+    config={
+        "caDays": {"type": "integer", "default": 3650},
+        "leafDays": {"type": "integer", "default": 398},
+    },
+)
 def _lasts(certificate: Resource, config: Config) -> Iterator[str]:
+    """Certificates last no longer than they should, and are renewed in time."""
     hours, early = (
         certificate.props.get(key) for key in ("validityPeriodHours", "earlyRenewalHours")
     )
-    limit = "caDays" if certificate.type.endswith("SelfSignedCert") else "leafDays"
+    limit = "caDays" if certificate.type == SELF_SIGNED_CERT else "leafDays"
     if isinstance(hours, int | float):
         if hours > config[limit] * HOURS_PER_DAY:
             yield f"{certificate.name} is valid for {hours / HOURS_PER_DAY:.0f} days"
@@ -89,17 +134,35 @@ def _lasts(certificate: Resource, config: Config) -> Iterator[str]:
             yield f"{certificate.name} is renewed only after its end"
 
 
+@of_stack(
+    "not-about-to-end",
+    severity="high",
+    remedy="Run an up inside its window: see 'Renew before certificates end' in operations.md",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
+    seen=AFTERWARDS,
+    config={"days": {"type": "integer", "default": 7}},
+)
 def _not_about_to_end(resources: Sequence[Resource], config: Config) -> Iterator[str]:
-    """The end is the provider's to say, and only what looks at the whole stack is told."""
+    """No certificate ends within days."""
+    # The end is the provider's to say, and only what looks at the whole stack is told.
     for certificate in resources:
         end = certificate.props.get("validityEndTime")
-        if certificate.type.endswith(CERTIFICATES) and isinstance(end, str) and end:
+        if certificate.type in CERTIFICATES and isinstance(end, str) and end:
             left = datetime.fromisoformat(end) - datetime.now(UTC)
             if left < timedelta(days=config["days"]):
                 yield f"{certificate.name} ends in {left.days} days"
 
 
+@of_resource(
+    "nginx-insists",
+    CONTAINER_GROUP,
+    severity="critical",
+    remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
+    url="https://ssl-config.mozilla.org/#server=nginx",
+    seen=FIRST_UP,
+)
 def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
+    """nginx asks every client, with TLS 1.2 or later, anew each time."""
     if has_sidecar(group) and volume_names(group) and "nginx.conf" not in volume_names(group):
         yield "there is a sidecar, and no nginx.conf in its volume"
     text = volume_files(group).get("nginx.conf")
@@ -146,75 +209,3 @@ def _names_certificates(conf: Directive) -> bool:
         entry.arguments == [""] if entry.name == "default" else LISTED.fullmatch(entry.name)
         for entry in maps[0].block
     )
-
-
-GUARDRAILS = [
-    ResourceGuardrail(
-        name="strong-keys",
-        description="Keys are of a kind that clients take and nobody breaks.",
-        severity="high",
-        remedy="Set certificates.keyAlgorithm to one of those in the README",
-        url="https://wiki.mozilla.org/Security/Server_Side_TLS",
-        config={
-            "rsaBits": {"type": "integer", "default": 2048},
-            "curves": {
-                "type": "array",
-                "items": {"type": "string"},
-                "default": ["P256", "P384", "P521"],
-            },
-        },
-        types=["PrivateKey"],
-        check=_strong,
-    ),
-    ResourceGuardrail(
-        name="leaf-for-one-purpose",
-        description="A leaf has exactly one extended key usage, and is no CA.",
-        severity="high",
-        remedy="Give it server_auth or client_auth",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.12",
-        types=["LocallySignedCert"],
-        check=_one_purpose,
-    ),
-    ResourceGuardrail(
-        name="ca-only-signs",
-        description="A CA is marked as one, and good for nothing else.",
-        severity="high",
-        remedy="Set isCaCertificate, and cert_signing and crl_signing as its uses",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.3",
-        types=["SelfSignedCert"],
-        check=_is_a_ca,
-    ),
-    ResourceGuardrail(
-        name="validity-within-limits",
-        description="Certificates last no longer than they should, and are renewed in time.",
-        severity="medium",
-        remedy="Change certificates.validityDays or certificates.renewBeforeDays",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
-        config={
-            "caDays": {"type": "integer", "default": 3650},
-            "leafDays": {"type": "integer", "default": 398},
-        },
-        types=CERTIFICATES,
-        check=_lasts,
-    ),
-    StackGuardrail(
-        name="not-about-to-end",
-        description="No certificate ends within days.",
-        severity="high",
-        remedy="Run an up inside its window: see 'Renew before certificates end' in operations.md",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.1.2.5",
-        config={"days": {"type": "integer", "default": 7}},
-        seen=AFTERWARDS,
-        check=_not_about_to_end,
-    ),
-    ResourceGuardrail(
-        name="nginx-insists",
-        description="nginx asks every client, with TLS 1.2 or later, anew each time.",
-        severity="critical",
-        remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
-        url="https://ssl-config.mozilla.org/#server=nginx",
-        seen=FIRST_UP,
-        types=[GROUP],
-        check=_strict_nginx,
-    ),
-]

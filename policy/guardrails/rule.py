@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Required, TypedDict, Unpack
 
 import pulumi_policy
 
@@ -96,12 +96,12 @@ class ResourceGuardrail(Guardrail):
     """Holds before a resource is created or changed: a finding stops the deployment."""
 
     types: Sequence[str]
-    """What it looks at, as `containerinstance:ContainerGroup`; all resources if empty."""
+    """What it looks at; all resources if empty."""
     check: ResourceCheck
 
     def findings(self, resource: Resource, given: Config | None = None) -> list[str]:
         """What is wrong, each with what to do about it."""
-        if self.types and not resource.type.endswith(tuple(self.types)):
+        if self.types and resource.type not in self.types:
             return []
         found = self.check(resource, self.settings(given))
         return [f"{finding}. {self.remedy}" for finding in found]
@@ -143,6 +143,59 @@ class StackGuardrail(Guardrail):
                 report(finding, None)
 
         return pulumi_policy.StackValidationPolicy(validate=validate, **self._common())
+
+
+class About(TypedDict, total=False):
+    """What is said of a guardrail beside its name and its check; see Guardrail."""
+
+    severity: Required[Severity]
+    remedy: Required[str]
+    url: Required[str]
+    seen: str
+    advisory: bool
+    config: Mapping[str, Mapping[str, Any]]
+
+
+GUARDRAILS: list[Guardrail] = []
+"""All that were declared."""
+
+
+def of_resource(
+    name: str, *types: str, **about: Unpack[About]
+) -> Callable[[ResourceCheck], ResourceCheck]:
+    """Declare the guardrail that a check of one resource is; its docstring says what has to be so.
+
+    Args:
+        name: as configured and reported.
+        types: of resources that it looks at; all of them unless given.
+        about: see Guardrail.
+    """
+
+    def declared(check: ResourceCheck) -> ResourceCheck:
+        GUARDRAILS.append(
+            ResourceGuardrail(
+                name=name, types=types, check=check, description=_description(check), **about
+            )
+        )
+        return check
+
+    return declared
+
+
+def of_stack(name: str, **about: Unpack[About]) -> Callable[[StackCheck], StackCheck]:
+    """Declare the guardrail that a check of all resources is, in the same way."""
+
+    def declared(check: StackCheck) -> StackCheck:
+        GUARDRAILS.append(
+            StackGuardrail(name=name, check=check, description=_description(check), **about)
+        )
+        return check
+
+    return declared
+
+
+def _description(check: Callable[..., object]) -> str:
+    return " ".join((check.__doc__ or "").split())
 
 
 def known(value: Any) -> Any:

@@ -12,33 +12,48 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from common.names import STACK
+from common.names import CONTAINER_GROUP, STACK, VAULT_SECRET
 from policy.guardrails.rule import (
     FIRST_UP,
     UNKNOWN,
     Config,
     Resource,
-    ResourceGuardrail,
-    StackGuardrail,
     at,
     each,
+    of_resource,
+    of_stack,
 )
 
-GROUP = "containerinstance:ContainerGroup"
 # Where a key belongs, by type of resource.
 FOR_KEYS = {
-    GROUP: re.compile(r"volumes\[\d+\]\.secret\."),
-    "keyvault:Secret": re.compile(r"properties\.value$"),
+    CONTAINER_GROUP: re.compile(r"volumes\[\d+\]\.secret\."),
+    VAULT_SECRET: re.compile(r"properties\.value$"),
 }
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/_-]{16,}={0,2}\s*)+")
 KEY = "PRIVATE KEY-----"
 
 
+@of_resource(
+    "no-key-in-the-open",
+    severity="critical",
+    remedy="Keys belong into the state and, the server's, into the secret volume",
+    url="https://learn.microsoft.com/azure/container-instances/container-instances-environment-variables#secure-values",
+    config={
+        "except": {
+            "type": "array",
+            "items": {"type": "string"},
+            # A key that everybody can compute, to try nginx.conf with: nginx_example.py.
+            "default": ["build.args.EXAMPLE_VOLUME"],
+        }
+    },
+)
 def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
-    """Anywhere but in the keys themselves, what is signed with them, a secret volume or a vault."""
+    """No private key in an environment variable, a command, a tag or a name."""
+    # Anywhere but in the keys themselves, what is signed with them, a secret volume or a
+    # vault.
     if resource.type.startswith("tls:"):
         return
-    places = next((p for type_, p in FOR_KEYS.items() if resource.type.endswith(type_)), None)
+    places = FOR_KEYS.get(resource.type)
     for path, text in _texts(resource.props):
         if path in config["except"] or (places and places.match(path)):
             continue
@@ -46,7 +61,21 @@ def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
             yield f"{resource.name}: there is a private key in {path}"
 
 
+@of_stack(
+    "no-key-in-outputs",
+    severity="critical",
+    remedy="Export keys in clientCertificates only",
+    url="https://www.pulumi.com/docs/iac/concepts/secrets/",
+    config={
+        "except": {
+            "type": "array",
+            "items": {"type": "string"},
+            "default": ["clientCertificates"],
+        }
+    },
+)
 def _in_outputs(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    """No private key in an output but clientCertificates, which is secret."""
     for stack in (r for r in resources if r.type == STACK):
         for path, text in _texts(stack.props):
             if path.partition(".")[0] not in config["except"] and KEY in _decoded(text):
@@ -76,7 +105,16 @@ def _decoded(text: str) -> str:
     return "\n".join(found)
 
 
+@of_resource(
+    "no-ca-key-in-volume",
+    CONTAINER_GROUP,
+    severity="critical",
+    remedy="Give the sidecar the server's own key",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-8",
+    seen=FIRST_UP,
+)
 def _ca_key_in_volume(group: Resource, _: Config) -> Iterator[str]:
+    """No CA's private key is in a container."""
     files = volume_files(group)
     authorities = {
         _public(certificate.public_key())
@@ -89,7 +127,16 @@ def _ca_key_in_volume(group: Resource, _: Config) -> Iterator[str]:
             yield f"{name} in the volume is the private key of a CA"
 
 
+@of_resource(
+    "server-is-no-ca",
+    CONTAINER_GROUP,
+    severity="critical",
+    remedy="Issue a certificate for the server, signed by the CA",
+    url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9",
+    seen=FIRST_UP,
+)
 def _ca_as_server(group: Resource, _: Config) -> Iterator[str]:
+    """The server's certificate is a leaf."""
     for certificate in certificates(volume_files(group).get("server.crt", ""))[:1]:
         if is_ca(certificate):
             yield "the server shows a CA's certificate as its own"
@@ -140,60 +187,3 @@ def _public_of_private(pem: str) -> bytes:
     except (ValueError, TypeError):
         return b""
     return _public(key.public_key())
-
-
-GUARDRAILS = [
-    ResourceGuardrail(
-        name="no-key-in-the-open",
-        description="No private key in an environment variable, a command, a tag or a name.",
-        severity="critical",
-        remedy="Keys belong into the state and, the server's, into the secret volume",
-        url="https://learn.microsoft.com/azure/container-instances/container-instances-environment-variables#secure-values",
-        config={
-            "except": {
-                "type": "array",
-                "items": {"type": "string"},
-                # A key that everybody can compute, to try nginx.conf with: nginx_example.py.
-                "default": ["build.args.EXAMPLE_VOLUME"],
-            }
-        },
-        types=[],
-        check=_in_the_open,
-    ),
-    StackGuardrail(
-        name="no-key-in-outputs",
-        # Policies are not told what is secret: tests/unit/test_secrets.py sees to that one.
-        description="No private key in an output but clientCertificates, which is secret.",
-        severity="critical",
-        remedy="Export keys in clientCertificates only",
-        url="https://www.pulumi.com/docs/iac/concepts/secrets/",
-        config={
-            "except": {
-                "type": "array",
-                "items": {"type": "string"},
-                "default": ["clientCertificates"],
-            }
-        },
-        check=_in_outputs,
-    ),
-    ResourceGuardrail(
-        name="no-ca-key-in-volume",
-        description="No CA's private key is in a container.",
-        severity="critical",
-        remedy="Give the sidecar the server's own key",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-8",
-        seen=FIRST_UP,
-        types=[GROUP],
-        check=_ca_key_in_volume,
-    ),
-    ResourceGuardrail(
-        name="server-is-no-ca",
-        description="The server's certificate is a leaf.",
-        severity="critical",
-        remedy="Issue a certificate for the server, signed by the CA",
-        url="https://www.rfc-editor.org/rfc/rfc5280#section-4.2.1.9",
-        seen=FIRST_UP,
-        types=[GROUP],
-        check=_ca_as_server,
-    ),
-]

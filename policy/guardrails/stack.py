@@ -8,12 +8,11 @@ from datetime import timedelta
 
 from cryptography import x509
 
-from common.names import SIDECAR, STACK
-from policy.guardrails.access import VAULT
-from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, StackGuardrail, at, each
-from policy.guardrails.secrets import GROUP, certificates
+from common.names import CONTAINER_GROUP, DIAGNOSTICS, LOCALLY_SIGNED_CERT, SIDECAR, STACK, VAULT
+from policy.guardrails.rule import AFTERWARDS, UNKNOWN, Config, Resource, at, each, of_stack
+from policy.guardrails.secrets import certificates
 
-LEAF = "tls:index/locallySignedCert:LocallySignedCert"
+CERTIFICATES = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
 
 
 def _sidecars(resources: Sequence[Resource]) -> Iterator[tuple[dict[str, str], str]]:
@@ -40,13 +39,21 @@ def _clients(resources: Sequence[Resource]) -> dict[str, tuple[str, str]]:
     for resource in resources:
         name = re.fullmatch(r"client-(.+)@\d+-certificate", resource.name)
         pem = resource.props.get("certPem")
-        if resource.type == LEAF and name and isinstance(pem, str):
+        if resource.type == LOCALLY_SIGNED_CERT and name and isinstance(pem, str):
             for certificate in certificates(pem):
                 found[f"{certificate.serial_number:X}"] = (name[1], pem)
     return found
 
 
+@of_stack(
+    "accepted-are-signed-by-trusted",
+    severity="high",
+    remedy="Follow 'Replace the CA' in docs/operations.md, a step at a time",
+    url=CERTIFICATES,
+    seen=AFTERWARDS,
+)
 def _signed_by_trusted(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    """Every certificate on the list is signed by a CA that is trusted."""
     issued = _clients(resources)
     for accepted, bundle in _sidecars(resources):
         trusted = certificates(bundle)
@@ -66,14 +73,31 @@ def _issued_by(leaf: x509.Certificate, ca: x509.Certificate) -> bool:
     return True
 
 
+@of_stack(
+    "no-ca-left-over",
+    severity="low",
+    remedy="Finish with the last step of 'Replace the CA' in docs/operations.md",
+    url=CERTIFICATES,
+    seen=AFTERWARDS,
+    advisory=True,
+)
 def _one_ca(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    """One CA is trusted. Advisory: more are, while one is replaced."""
     for _, bundle in _sidecars(resources):
         roots = [ca for ca in certificates(bundle) if ca.issuer == ca.subject]
         if len(roots) > 1:
             yield f"{len(roots)} CAs are trusted: a replacement is under way"
 
 
+@of_stack(
+    "accepted-are-clients",
+    severity="critical",
+    remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
+    url=CERTIFICATES,
+    seen=AFTERWARDS,
+)
 def _known_clients(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    """Every certificate on the list belongs to a client of the stack."""
     issued, recorded = _clients(resources), _recorded(resources)
     names = {name for name, _ in issued.values()}
     for listed, _ in _sidecars(resources):
@@ -93,7 +117,16 @@ def _recorded(resources: Sequence[Resource]) -> set[str]:
     return {str(serial).lstrip("0") for serial in serials} if known else set()
 
 
+@of_stack(
+    "clients-can-keep-up",
+    severity="medium",
+    remedy="Raise certificates.validityDays.client",
+    url=CERTIFICATES,
+    seen=AFTERWARDS,
+    config={"days": {"type": "integer", "default": 30}},
+)
 def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]:
+    """A client's certificate lasts long enough to hand out the next one."""
     for name, pem in _clients(resources).values():
         (leaf,) = certificates(pem)
         life = leaf.not_valid_after_utc - leaf.not_valid_before_utc
@@ -101,20 +134,30 @@ def _long_enough(resources: Sequence[Resource], config: Config) -> Iterator[str]
             yield f"{name}'s certificate is valid for {life.days} days"
 
 
-LOGGED = ((GROUP, "/containergroups/", "container group"), (VAULT, "/vaults/", "key vault"))
+LOGGED = (
+    (CONTAINER_GROUP, "/containergroups/", "container group"),
+    (VAULT, "/vaults/", "key vault"),
+)
 
 
+@of_stack(
+    "logs-are-kept",
+    severity="medium",
+    remedy="Keep the diagnostic setting beside it",
+    url="https://learn.microsoft.com/azure/azure-monitor/essentials/diagnostic-settings",
+)
 def _diagnostics(resources: Sequence[Resource], _: Config) -> Iterator[str]:
+    """Every container group and key vault has a diagnostic setting."""
     kept = {
         uri.lower() if isinstance(uri, str) else uri
         for setting in resources
-        if setting.type.endswith("DiagnosticSetting") and _sends_logs(setting)
+        if setting.type == DIAGNOSTICS and _sends_logs(setting)
         for uri in [setting.props.get("resourceUri")]
     }
     if UNKNOWN in kept:
         return
     for type_, part, words in LOGGED:
-        there = sum(r.type.endswith(type_) for r in resources)
+        there = sum(r.type == type_ for r in resources)
         if sum(part in str(uri) for uri in kept) < there:
             yield f"the {words}'s logs go nowhere"
 
@@ -122,54 +165,3 @@ def _diagnostics(resources: Sequence[Resource], _: Config) -> Iterator[str]:
 def _sends_logs(setting: Resource) -> bool:
     logs = each(setting.props.get("logs"))
     return setting.props.get("workspaceId") is not None and any(at(x, "enabled") for x in logs)
-
-
-CERTIFICATES = "https://www.rfc-editor.org/rfc/rfc5280#section-6"
-GUARDRAILS = [
-    StackGuardrail(
-        name="accepted-are-signed-by-trusted",
-        description="Every certificate on the list is signed by a CA that is trusted.",
-        severity="high",
-        remedy="Follow 'Replace the CA' in docs/operations.md, a step at a time",
-        url=CERTIFICATES,
-        seen=AFTERWARDS,
-        check=_signed_by_trusted,
-    ),
-    StackGuardrail(
-        name="no-ca-left-over",
-        description="One CA is trusted. Advisory: more are, while one is replaced.",
-        advisory=True,
-        severity="low",
-        remedy="Finish with the last step of 'Replace the CA' in docs/operations.md",
-        url=CERTIFICATES,
-        seen=AFTERWARDS,
-        check=_one_ca,
-    ),
-    StackGuardrail(
-        name="accepted-are-clients",
-        description="Every certificate on the list belongs to a client of the stack.",
-        severity="critical",
-        remedy="Take nginx.conf as nginx/nginx.conf.j2 gives it",
-        url=CERTIFICATES,
-        seen=AFTERWARDS,
-        check=_known_clients,
-    ),
-    StackGuardrail(
-        name="clients-can-keep-up",
-        description="A client's certificate lasts long enough to hand out the next one.",
-        severity="medium",
-        remedy="Raise certificates.validityDays.client",
-        url=CERTIFICATES,
-        config={"days": {"type": "integer", "default": 30}},
-        seen=AFTERWARDS,
-        check=_long_enough,
-    ),
-    StackGuardrail(
-        name="logs-are-kept",
-        description="Every container group and key vault has a diagnostic setting.",
-        severity="medium",
-        remedy="Keep the diagnostic setting beside it",
-        url="https://learn.microsoft.com/azure/azure-monitor/essentials/diagnostic-settings",
-        check=_diagnostics,
-    ),
-]

@@ -8,18 +8,19 @@ from typing import Any
 
 import pulumi
 
+from common import names
 from components.certificates import Issuer
 from components.nginx_sidecar import listed_as
 from program.continuity import accepted
 from tests.unit.cas import make_ca
 
-GROUP = "azure-native:containerinstance:ContainerGroup"
-REGISTRY = "azure-native:containerregistry:Registry"
-ASSIGNMENT = "azure-native:authorization:RoleAssignment"
-VAULT = "azure-native:keyvault:Vault"
-KEY = "tls:index/privateKey:PrivateKey"
-LEAF = "tls:index/locallySignedCert:LocallySignedCert"
-CA = "tls:index/selfSignedCert:SelfSignedCert"
+GROUP = names.CONTAINER_GROUP
+REGISTRY = names.REGISTRY
+ASSIGNMENT = names.ROLE_ASSIGNMENT
+VAULT = names.VAULT
+KEY = names.PRIVATE_KEY
+LEAF = names.LOCALLY_SIGNED_CERT
+CA = names.SELF_SIGNED_CERT
 CONTRIBUTOR = (
     "/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common import names
 from policy.guardrails.rule import Resource
 from tests.policy.edits import ANY_KEY
 from tests.policy.test_guardrails import DIGEST, group, resource, resource_rule
@@ -37,9 +38,7 @@ def test_a_key_is_seen_in_every_form(props: dict[str, Any]) -> None:
 def test_a_key_belongs_into_the_files_of_a_groups_secret_volume() -> None:
     rule, props = resource_rule("no-key-in-the-open"), {"volumes": [{"secret": {"key": LINES}}]}
 
-    assert (
-        rule.findings(Resource("azure-native:containerinstance:ContainerGroup", "g", props)) == []
-    )
+    assert rule.findings(Resource(names.CONTAINER_GROUP, "g", props)) == []
     assert rule.findings(Resource("azure-native:any:Thing", "g", props))
 
 
@@ -106,6 +105,6 @@ def test_a_volume_beside_or_below_hides_nothing(path: str) -> None:
 )
 def test_a_leaf_is_for_what_it_is_called(name: str, use: str, right: bool) -> None:
     rule = resource_rule("leaf-for-one-purpose")
-    leaf = Resource("tls:index:LocallySignedCert", name, {"allowedUses": [use]})
+    leaf = Resource(names.LOCALLY_SIGNED_CERT, name, {"allowedUses": [use]})
 
     assert (rule.findings(leaf) == []) is right

@@ -9,6 +9,7 @@ import pytest
 from pulumi_policy import ResourceValidationArgs
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError, unknown_checking_proxy
 
+from common import names
 from policy.guardrails import GUARDRAILS
 from policy.guardrails.rule import UNKNOWN, Resource, ResourceGuardrail, StackGuardrail, known
 from tests.policy.edits import ANY_KEY
@@ -109,7 +110,7 @@ CONFIGURED = {"protected-against-deletion", "allowed-locations"}
 
 
 def resource(rule: ResourceGuardrail, props: dict[str, Any], **options: Any) -> Resource:
-    type_ = f"azure-native:{rule.types[0]}" if rule.types else "azure-native:any:Thing"
+    type_ = rule.types[0] if rule.types else "azure-native:any:Thing"
     return Resource(type_, "it", props, **options)
 
 
@@ -227,24 +228,24 @@ def test_a_key_may_be_a_secrets_value_and_nothing_else_of_it() -> None:
     rule = resource_rule("no-key-in-the-open")
 
     def findings(type_: str, **props: Any) -> list[str]:
-        return rule.findings(Resource(f"azure-native:{type_}", "it", props))
+        return rule.findings(Resource(type_, "it", props))
 
-    assert findings("keyvault:Secret", properties={"value": ANY_KEY}) == []
-    assert findings("keyvault:Secret", properties={"contentType": ANY_KEY})
-    assert findings("keyvault:Secret", tags={"value": ANY_KEY})
-    assert findings("keyvault:Vault", properties={"value": ANY_KEY})
+    assert findings(names.VAULT_SECRET, properties={"value": ANY_KEY}) == []
+    assert findings(names.VAULT_SECRET, properties={"contentType": ANY_KEY})
+    assert findings(names.VAULT_SECRET, tags={"value": ANY_KEY})
+    assert findings(names.VAULT, properties={"value": ANY_KEY})
 
 
 def logs_of(uri: object, **others: Any) -> Resource:
     sends = {"resourceUri": uri, "workspaceId": "w", "logs": [{"enabled": True}], **others}
-    return Resource("azure-native:monitor:DiagnosticSetting", "it", sends)
+    return Resource(names.DIAGNOSTICS, "it", sends)
 
 
 def test_the_logs_of_one_do_not_stand_for_those_of_another() -> None:
     rule = RULES["logs-are-kept"]
     assert isinstance(rule, StackGuardrail)
-    group_ = Resource("azure-native:containerinstance:ContainerGroup", "it", {})
-    vault = Resource("azure-native:keyvault:Vault", "it", {})
+    group_ = Resource(names.CONTAINER_GROUP, "it", {})
+    vault = Resource(names.VAULT, "it", {})
     of_group, of_vault = logs_of("/x/containerGroups/g"), logs_of("/x/vaults/v")
 
     assert rule.findings([group_, vault, of_group, of_vault]) == []
@@ -279,13 +280,13 @@ def test_protection_and_places_are_asked_for() -> None:
     assert places.findings(provider, {"allowed": ["westeurope"]}) == []
 
 
-@pytest.mark.parametrize("type_", ["SelfSignedCert", "LocallySignedCert"])
+@pytest.mark.parametrize("type_", [names.SELF_SIGNED_CERT, names.LOCALLY_SIGNED_CERT])
 def test_the_end_of_a_certificate_is_looked_at_when_it_is_known(type_: str) -> None:
     rule = RULES["not-about-to-end"]
     assert isinstance(rule, StackGuardrail)
 
     def ending(end: object) -> list[str]:
-        return rule.findings([Resource(f"tls:index:{type_}", "it", {"validityEndTime": end})])
+        return rule.findings([Resource(type_, "it", {"validityEndTime": end})])
 
     assert ending("2999-01-01T00:00:00Z") == []
     assert ending(UNKNOWN) == []
@@ -296,7 +297,7 @@ def test_keys_are_in_one_output_only() -> None:
     rule = RULES["no-key-in-outputs"]
     assert isinstance(rule, StackGuardrail)
     outputs = {"clientCertificates": {"alice": ANY_KEY}, "endpoint": {"key": UNKNOWN}}
-    stack = Resource("pulumi:pulumi:Stack", "it", outputs)
+    stack = Resource(names.STACK, "it", outputs)
 
     assert rule.findings([stack]) == []
     (finding,) = rule.findings([stack], {"except": []})
@@ -319,7 +320,7 @@ def test_the_engine_is_told_in_the_words_of_the_guardrail() -> None:
     policy = rule.policy()
     assert isinstance(policy, pulumi_policy.ResourceValidationPolicy)
     args = ResourceValidationArgs(
-        "azure-native:containerregistry:Registry",
+        names.REGISTRY,
         {"adminUserEnabled": True},
         "urn:x",
         "x",
