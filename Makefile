@@ -116,7 +116,7 @@ check: venv ## Lint, format, types, which room may know which, Dockerfiles, shel
 	.local/tools/bin/actionlint -shellcheck .venv/bin/shellcheck
 	.venv/bin/zizmor --offline --quiet --pedantic .github/workflows
 
-bench: tools ## Measure what the README says about speed
+bench: tools ## Measure what docs/limits.md says about speed
 	@$(PYTHON) -m localcloud.bench $(ARGS)
 
 # What Azure Pipelines' AzureCLI task calls its login, as the azure-native provider calls it.

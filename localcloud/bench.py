@@ -1,4 +1,4 @@
-"""`make bench`: what the README says about speed, measured on this machine.
+"""`make bench`: what docs/limits.md says about speed, measured on this machine.
 
 Whole processes, both sides in turn in one run; medians and the ratio of each pair. Nothing here
 is a test: a busy machine must not fail a build.
