@@ -12,17 +12,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives import serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from common.names import PROJECT
+from tests.unit.cas import make_ca
 
 KEY_LINES: set[str] = set()
 PASSWORD = "correct horse battery"  # noqa: S105  of files that the tests throw away
@@ -89,46 +88,37 @@ def tool(name: str) -> str:
     return path
 
 
-@dataclass
 class MadeAuthority:
-    """A CA of a stack."""
+    """A CA of a stack, or with `may_sign` False what is taken for one."""
 
-    common_name: str = "demo CA"
-    may_sign: bool = True
-    """Whether its certificate says that it is a CA's."""
-    key: ec.EllipticCurvePrivateKey = field(
-        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
-    )
-
-    def __post_init__(self) -> None:
-        name = _name(self.common_name)
-        self.certificate = (
-            _builder(name, name, self.key, timedelta(days=3650))
-            .add_extension(x509.BasicConstraints(ca=self.may_sign, path_length=None), critical=True)
-            .sign(self.key, hashes.SHA256())
-        )
-        self.pem = _pem(self.certificate)
+    def __init__(self, common_name: str = "demo CA", *, may_sign: bool = True) -> None:
+        self._ca = make_ca(common_name, is_ca=may_sign, may_sign=None)
+        self.certificate, self.pem = self._ca.certificate, self._ca.pem
 
     def issue(
         self, name: str, ends_in: timedelta = timedelta(days=365), generation: float | None = None
     ) -> dict[str, Any]:
         """An entry of the output `clientCertificates`."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        certificate = (
-            _builder(_name(name), self.certificate.subject, key, ends_in)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-            .sign(self.key, hashes.SHA256())
+        days = ends_in / timedelta(days=1)
+        leaf = make_ca(
+            name,
+            issuer=self._ca,
+            starts=days - 3650,
+            ends=days,
+            is_ca=False,
+            may_sign=None,
+            uses=[ExtendedKeyUsageOID.CLIENT_AUTH],
         )
-        pem = key.private_bytes(
+        pem = leaf.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
         ).decode()
         return {
-            "certificatePem": _pem(certificate),
+            "certificatePem": leaf.pem,
             "privateKeyPem": remember_key(pem),
-            "serialNumber": f"{certificate.serial_number:X}",
-            "notAfter": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+            "serialNumber": f"{leaf.certificate.serial_number:X}",
+            "notAfter": f"{leaf.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
             **({} if generation is None else {"generation": generation}),
         }
 
@@ -189,26 +179,3 @@ def snapshot(folder: Path) -> dict[str, tuple[int, bytes | str]]:
         content = os.readlink(path) if path.is_symlink() else b""
         found[str(path)] = (mode, path.read_bytes() if path.is_file() else content)
     return found
-
-
-def _name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, ends_in: timedelta
-) -> x509.CertificateBuilder:
-    end = datetime.now(UTC) + ends_in
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(end - timedelta(days=3650))
-        .not_valid_after(end)
-    )
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()

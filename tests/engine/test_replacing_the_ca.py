@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
 from localcloud.stack import LocalStack, plain
-from tests.engine.brought import Brought, brought, secrets
+from tests.engine.brought import brought, secrets
 from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
+from tests.unit.cas import Ca
 
 VALIDITY = {"ca": 365, "server": 90, "client": 90}
 CLIENTS = ["alice", "ci-smoke-test"]
@@ -236,7 +237,7 @@ def test_a_ca_of_ones_own_is_renewed_at_once_and_renamed_in_steps(tmp_path: Path
     renewed = brought("Corporate CA", key_of=first)
     renamed = brought("Renamed CA", key_of=first)
 
-    def signing(ca: Brought, *also: Brought) -> AbstractContextManager[LocalStack]:
+    def signing(ca: Ca, *also: Ca) -> AbstractContextManager[LocalStack]:
         config = certificates(authority=ca.public, alsoTrust=[other.pem for other in also])
         return recorded(tmp_path, config=config, secrets=secrets(ca))
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from common import names
@@ -26,17 +23,7 @@ CA, OTHER = make_ca("the stack's"), make_ca("another")
 
 def leaf(issuer: Ca = CA, days: int = 90) -> x509.Certificate:
     """A client's, signed by a CA."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "alice")]))
-        .issuer_name(issuer.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(0xA11CE)
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=days))
-        .sign(issuer.key, hashes.SHA256())
-    )
+    return make_ca("alice", issuer=issuer, starts=0, ends=days, is_ca=False).certificate
 
 
 def pem(certificate: x509.Certificate) -> str:
@@ -44,7 +31,8 @@ def pem(certificate: x509.Certificate) -> str:
 
 
 ALICE = leaf()
-LISTED = nginx_sidecar.listed_as("0A11CE", fingerprint_sha1(pem(ALICE)))
+SERIAL = f"{ALICE.serial_number:X}"
+LISTED = nginx_sidecar.listed_as(SERIAL, fingerprint_sha1(pem(ALICE)))
 CONF = nginx_sidecar.render({**nginx_example.VARIABLES, "accepted": {LISTED: "alice"}})
 
 
@@ -215,8 +203,8 @@ STACKS: dict[str, tuple[str, Resources, Resources, str, Any]] = {
     ),
     "a client's name for another certificate": (
         "accepted-are-clients",
-        [sidecar(), issued(), records("0A11CE")],
-        [sidecar(LISTED.replace("A11CE/", "A11CF/")), issued(), records("0A11CE")],
+        [sidecar(), issued(), records(f"0{SERIAL}")],
+        [sidecar(LISTED.replace(SERIAL, "A11CF")), issued(), records(f"0{SERIAL}")],
         "alice is let in with certificate A11CF, which the stack never issued",
         None,
     ),

@@ -1,24 +1,7 @@
-"""Fixtures of the review's tests."""
+"""Fixtures of the review's tests: those of the engine's."""
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
+from tests.engine.conftest import _recorded_dev, deployed_dev
 
-import pytest
-
-from tests.engine.engine import recorded, up
-
-
-@pytest.fixture(scope="session")
-def _reviewed_dev(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reviewed")
-    with recorded(folder) as local:
-        up(local)
-    return folder
-
-
-@pytest.fixture
-def deployed_dev(_reviewed_dev: Path, tmp_path: Path) -> Path:
-    """A home in which the stack `dev` was deployed, in recording mode; a copy for each test."""
-    return Path(shutil.copytree(_reviewed_dev, tmp_path / "home"))
+__all__ = ["_recorded_dev", "deployed_dev"]

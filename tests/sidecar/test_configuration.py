@@ -22,6 +22,11 @@ from tests.conftest import free_ports, shared_home
 from tests.unit.refused.names import LONG_NAME
 
 
+def write_alices(folder: Path, outputs: dict[str, Any]) -> None:
+    clients = outputs["clientCertificates"]
+    write_bundle(folder / "alice", "alice", outputs["endpoint"], clients["alice"])
+
+
 def nginx_t(folder: Path, volume: dict[str, str]) -> subprocess.CompletedProcess[str]:
     for name, value in volume.items():
         (folder / name).write_bytes(base64.b64decode(value))
@@ -92,12 +97,7 @@ def test_clients_shake_hands_with_a_certificate_for_as_many_and_as_long_names(
         outputs = plain(local.stack.outputs())
         (volume,) = local.container_groups()[0].inputs["volumes"]
         try:
-            write_bundle(
-                tmp_path / "alice",
-                "alice",
-                outputs["endpoint"],
-                outputs["clientCertificates"]["alice"],
-            )
+            write_alices(tmp_path, outputs)
             assert predict(tmp_path / "alice", [[10.0]]) == [[19.0]]
         finally:
             local.stack.destroy()
@@ -138,12 +138,7 @@ def test_the_other_kinds_of_keys_shake_hands(
         local.up()
         outputs = plain(local.stack.outputs())
         try:
-            write_bundle(
-                tmp_path / "alice",
-                "alice",
-                outputs["endpoint"],
-                outputs["clientCertificates"]["alice"],
-            )
+            write_alices(tmp_path, outputs)
             assert predict(tmp_path / "alice", [[10.0], [9.0]]) == [[19.0], [17.0]]
         finally:
             local.stack.destroy()

@@ -34,6 +34,11 @@ class Ca:
         return self.certificate.public_bytes(Encoding.PEM).decode()
 
     @property
+    def public(self) -> dict[str, str]:
+        """What of it stands in the stack file for everybody to read."""
+        return {"certificatePem": self.pem}
+
+    @property
     def key_pem(self) -> str:
         return self._key(NoEncryption())
 
@@ -62,7 +67,7 @@ def make_ca(
     uses: Sequence[x509.ObjectIdentifier] = (),
     demands: str | None = None,
 ) -> Ca:
-    """A CA, self-signed unless it has an issuer.
+    """Makes a CA, self-signed unless it has an issuer; or a leaf, with is_ca and may_sign False.
 
     Args:
         name: its common name.
@@ -89,6 +94,8 @@ def make_ca(
         .not_valid_after(now + timedelta(days=ends))
         .add_extension(x509.BasicConstraints(ca=is_ca, path_length=path_length), critical=True)
     )
+    own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = builder.add_extension(own, critical=False)
     if may_sign is not None:
         usage = x509.KeyUsage(
             digital_signature=True,

@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.unit.clock import naps  # noqa: F401  a fixture
 from tests.unit.program import ROOT
 
 

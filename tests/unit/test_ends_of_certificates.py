@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +13,12 @@ import pulumi
 import pytest
 
 from common.certificate_record import Record
-from components import waiting
 from components.certificates import ClientCertificate, LeafCertificate, ServerCertificate
 from program import continuity
 from program.continuity import ContinuityError, check_expiry
 from program.settings.certificates import ExpiryGate
 from tests.unit.cas import make_ca
+from tests.unit.clock import Clock
 from tests.unit.plugins import certificate_pem
 from tests.unit.program import Deployment, Records, config_of, deploy, run, run_committed
 from tests.unit.properties import UNKNOWN, plain
@@ -121,32 +121,6 @@ def test_a_certificate_that_was_just_made_is_let_through_however_short_its_life(
 
 
 # --- new certificates wait for slow clocks ----------------------------------------------------
-
-
-class Clock(datetime):
-    """Stands still until somebody sleeps."""
-
-    moment = NOW
-
-    @classmethod
-    def now(cls, tz: Any = None) -> Clock:
-        return cls.fromtimestamp(cls.moment.timestamp(), tz)
-
-
-@pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """How long the program slept, without anybody waiting for it."""
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        Clock.moment += timedelta(seconds=seconds)
-
-    Clock.moment = NOW
-    monkeypatch.setattr(waiting, "datetime", Clock)
-    monkeypatch.setattr(waiting, "asyncio", SimpleNamespace(sleep=sleep))
-    yield slept
-    Clock.moment = NOW
 
 
 def leaf(kind: type[LeafCertificate], serial: str, not_before: str) -> LeafCertificate:
