@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from components.nginx_sidecar import listed_as
 from conformance.peers import Authority, Endpoint, Identity, write_private
 from conformance.witness import sidecar
 
@@ -85,7 +84,7 @@ def also_listed(endpoint: Endpoint, leaf: Authority, *trusted: Authority) -> Ite
     """
     number = f"{leaf.certificate.serial_number:X}"
     number = number.zfill(len(number) + len(number) % 2)
-    known_by = listed_as(number, leaf.certificate.fingerprint(hashes.SHA1()).hex())  # noqa: S303  nginx knows no other
+    known_by = f"{number}/{leaf.certificate.fingerprint(hashes.SHA1()).hex()}"  # noqa: S303  nginx knows no other
 
     def change(text: str) -> str:
         entry = f'\\g<0>\n"{known_by}" "alice";'
