@@ -20,13 +20,13 @@ from rich.console import Console
 from common.command import DONE, FINDINGS, finished
 from common.refusal import Refusal
 from conformance import remote, report
+from conformance.actors.peers import Endpoint
 from conformance.case import CASES, Case
+from conformance.cases import GROUPS
 from conformance.control_groups import why_none
 from conformance.local import Deployment, deployed, deployed_within_limits
-from conformance.peers import Endpoint
 from conformance.report import Row
 from conformance.run import run
-from conformance.suite import GROUPS
 
 TITLE = "Conformance"
 RESULTS = Path(".local/conformance")

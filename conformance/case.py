@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.peers import Answer, Endpoint
+from conformance.actors.peers import Answer, Endpoint
 
 Need = Literal["authority", "limits", "logs", "stack"]
 """What only a deployment on this machine has: the CA's key, limits on its containers' memory and

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from common.names import PROJECT
+from conformance.actors.peers import Authority, Endpoint, Identity, write_private
 from conformance.control_groups import ControlGroup, control_groups
-from conformance.peers import Authority, Endpoint, Identity, write_private
 from localcloud.azure.cloud import Record
 from localcloud.home import Home
 from localcloud.stack import LocalStack, opened, plain

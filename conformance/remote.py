@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from common.refusal import Refusal
-from conformance.peers import Authority, Endpoint, Identity
+from conformance.actors.peers import Authority, Endpoint, Identity
 
 MODEL = "demo"
 FILES = ("client.crt", "client.key", "ca.crt", "endpoint.json")

@@ -6,8 +6,8 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+from conformance.actors.peers import Answer, Endpoint
 from conformance.case import Case, Observed, Result
-from conformance.peers import Answer, Endpoint
 
 
 def run(case: Case, endpoint: Endpoint) -> Result:

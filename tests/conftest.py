@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.names import PROJECT
+from conformance.actors.peers import Endpoint
 from conformance.local import (
     Deployment,
     deployed,
@@ -15,7 +16,6 @@ from conformance.local import (
     free_ports,
     shared_home,
 )
-from conformance.peers import Endpoint
 
 __all__ = ["Deployment", "free_ports", "shared_home"]
 

@@ -19,7 +19,7 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from common.names import PROJECT
-from conformance.peers import Endpoint, Identity
+from conformance.actors.peers import Endpoint, Identity
 from tests.clients.made import PASSWORD, MadeAuthority, Ran, remember_key, run_clients, tool
 from tests.conftest import Deployment
 

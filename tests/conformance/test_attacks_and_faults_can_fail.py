@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-import conformance.availability
-import conformance.faults_of_the_model  # noqa: F401  both add their cases
+import conformance.cases.availability
+import conformance.cases.faults_of_the_model  # noqa: F401  both add their cases
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import sidecar
 from conformance.case import CASES
-from conformance.peers import Endpoint
 from conformance.run import run
-from conformance.witness import sidecar
 
 
 @pytest.mark.parametrize(

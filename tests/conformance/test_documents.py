@@ -8,7 +8,7 @@ import pytest
 
 from common.names import PROJECT
 from conformance.case import CASES
-from conformance.suite import GROUPS
+from conformance.cases import GROUPS
 
 TEXTS = {name: (PROJECT / "docs" / name).read_text() for name in ("security.md", "operations.md")}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import conformance.http  # noqa: F401  adds its cases
-from conformance.peers import Endpoint
-from conformance.witness import Change, sidecar
+import conformance.cases  # noqa: F401  adds its cases
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import Change, sidecar
 from tests.conformance.worse import differing, instead
 
 

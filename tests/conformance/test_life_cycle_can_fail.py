@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from conformance.good_clients import Asked, asking
-from conformance.lifecycle import PROMISED, Story
+from conformance.actors.good_clients import Asked, asking
+from conformance.actors.peers import Authority, Endpoint
+from conformance.cases.lifecycle import PROMISED, Story
 from conformance.local import Deployment
-from conformance.peers import Authority, Endpoint
 
 
 def told(deployment: Deployment, folder: Path, *loads: Asked) -> str:

@@ -14,16 +14,17 @@ from typing import Any
 
 import pytest
 
-import conformance.suite  # noqa: F401  adds the cases
+import conformance.cases  # noqa: F401  adds the cases
 from common.command import DONE, REFUSED
-from conformance import control_groups, memory
+from conformance import control_groups
 from conformance.__main__ import main
+from conformance.actors.liveness import watching_liveness
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import Change
 from conformance.case import CASES
-from conformance.liveness import watching_liveness
+from conformance.cases import memory
 from conformance.local import Deployment, deployed
-from conformance.peers import Endpoint
 from conformance.run import run
-from conformance.witness import Change
 from tests.conformance.worse import changed, instead, server_with
 
 SPOOLING_OFF = instead(r"client_body_buffer_size \w+", "client_body_buffer_size 64m")

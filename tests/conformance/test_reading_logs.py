@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conformance.peers import read_since
+from conformance.actors.peers import read_since
 
 
 def test_what_was_written_since_is_read_across_a_new_file(tmp_path: Path) -> None:

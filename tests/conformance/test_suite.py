@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.actors.peers import Endpoint
 from conformance.case import CASES
-from conformance.peers import Endpoint
+from conformance.cases import GROUPS
 from conformance.run import run
-from conformance.suite import GROUPS
 
 IN_ORDER: list[str] = [id_ for group in GROUPS for id_ in CASES if CASES[id_].group == group]
 

@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-import conformance.suite  # noqa: F401  adds the cases
+import conformance.cases  # noqa: F401  adds the cases
+from conformance.actors.forgery import forged, shown
+from conformance.actors.peers import Authority, Endpoint
+from conformance.actors.witness import Change, sidecar
 from conformance.case import CASES
-from conformance.forgery import forged, shown
-from conformance.peers import Authority, Endpoint
 from conformance.run import run
-from conformance.witness import Change, sidecar
 from tests.conformance.worse import differing, instead
 
 NOT_ON_THE_LIST = instead(r'(\$client_name \{\s+default) ""', r'\1 "alice"')

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import Change
 from conformance.case import CASES
-from conformance.peers import Endpoint
 from conformance.run import run
-from conformance.witness import Change
 from localcloud.processes import Group
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from conformance.years import aged
+from conformance.actors.years import aged
 from localcloud.stack import LocalStack, plain
 from tests.engine.brought import brought
 from tests.engine.engine import Operations, failing_preview, preview, recorded, up

@@ -15,7 +15,7 @@ import pytest
 from pulumi import automation
 
 from common.names import PROJECT
-from conformance.peers import write_private
+from conformance.actors.peers import write_private
 from localcloud.stack import LocalStack, opened
 from tests.conftest import Deployment
 from tests.engine.engine import Recorder, recorded, up

@@ -14,7 +14,7 @@ import pytest
 from pulumi import automation
 
 from common.names import PROJECT
-from conformance.years import aged
+from conformance.actors.years import aged
 from localcloud.stack import LocalStack, program
 from policy.guardrails import GUARDRAILS
 from policy.guardrails.rule import FIRST_PREVIEW

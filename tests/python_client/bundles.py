@@ -9,8 +9,8 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization as form
 
 from clients.bundle import write_bundle
-from conformance.forgery import holder
-from conformance.peers import Authority, Endpoint, write_private
+from conformance.actors.forgery import holder
+from conformance.actors.peers import Authority, Endpoint, write_private
 from tests.conftest import Deployment
 
 DOUBLED = [[10.0], [9.0]], [[19.0], [17.0]]

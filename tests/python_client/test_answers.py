@@ -13,8 +13,8 @@ from mtls_model_client import (
     UnexpectedAnswerError,
 )
 
-from conformance.peers import Endpoint
-from conformance.witness import witnessed
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import witnessed
 from tests.python_client.bundles import DOUBLED, answer, bundle
 
 INSTANCES, PREDICTIONS = DOUBLED

@@ -34,9 +34,9 @@ from mtls_model_client import (
     VersionStatus,
 )
 
-from conformance.forgery import HOUR, alices_serial, forged, holder, shown
-from conformance.peers import Authority, Endpoint
-from conformance.witness import sidecar, witnessed
+from conformance.actors.forgery import HOUR, alices_serial, forged, holder, shown
+from conformance.actors.peers import Authority, Endpoint
+from conformance.actors.witness import sidecar, witnessed
 from tests.conformance.worse import instead
 from tests.conftest import Deployment, free_ports
 from tests.python_client.bundles import DOUBLED, bundle, handed_out

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from mtls_model_client import ModelClient, ServerNotTrustedError
 
-from conformance.peers import Authority, Endpoint
+from conformance.actors.peers import Authority, Endpoint
 from tests.conftest import free_ports
 from tests.python_client.bundles import DOUBLED, bundle
 

@@ -24,8 +24,8 @@ from mtls_model_client import Bundle, BundleError, ModelClient, _bundle
 from mtls_model_client._bundle import read
 from mtls_model_client._current import Current
 
-from conformance.forgery import forged
-from conformance.peers import Endpoint
+from conformance.actors.forgery import forged
+from conformance.actors.peers import Endpoint
 from tests.python_client.bundles import DOUBLED, bundle
 
 INSTANCES, PREDICTIONS = DOUBLED

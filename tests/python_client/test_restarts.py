@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from mtls_model_client import AsyncModelClient, ModelClient
 
-from conformance.faults import model_killed, sidecar_killed, worker_killed
-from conformance.forgery import holder
-from conformance.peers import Endpoint
-from conformance.witness import Witness, witnessed
+from conformance.actors.forgery import holder
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import Witness, witnessed
+from conformance.cases.faults import model_killed, sidecar_killed, worker_killed
 from tests.python_client.bundles import DOUBLED, answer, bundle
 
 INSTANCES, PREDICTIONS = DOUBLED

@@ -11,7 +11,7 @@ from pathlib import Path
 from mtls_model_client import AsyncModelClient, ModelClient, ModelClientError
 
 from clients.bundle import write_bundle
-from conformance.lifecycle import Story, story
+from conformance.cases.lifecycle import Story, story
 from tests.python_client.bundles import DOUBLED
 
 INSTANCES, PREDICTIONS = DOUBLED

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.peers import Endpoint
-from conformance.witness import Witness, witnessed
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import Witness, witnessed
 from tests.conftest import Deployment
 
 

@@ -11,8 +11,8 @@ import socket
 
 import pytest
 
-from conformance.access_log import logged
-from conformance.peers import Answer, Endpoint, read_all
+from conformance.actors.access_log import logged
+from conformance.actors.peers import Answer, Endpoint, read_all
 
 PREDICT = "/v1/models/demo:predict"
 HSTS = "max-age=63072000"

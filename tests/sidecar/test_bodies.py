@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from conformance.peers import Endpoint
+from conformance.actors.peers import Endpoint
 
 LIMIT = 8 * 1024 * 1024
 PATH = "/v1/models/demo:predict"

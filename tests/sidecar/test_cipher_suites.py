@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.openssl import s_client
-from conformance.peers import Endpoint
+from conformance.actors.openssl import s_client
+from conformance.actors.peers import Endpoint
 
 TLS_1_3 = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
 

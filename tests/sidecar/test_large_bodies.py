@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from conformance.access_log import written
-from conformance.peers import Endpoint
+from conformance.actors.access_log import written
+from conformance.actors.peers import Endpoint
 
 PREDICT = "/v1/models/demo:predict"
 LIMIT = 8 * 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conformance.access_log import written
-from conformance.peers import Endpoint
+from conformance.actors.access_log import written
+from conformance.actors.peers import Endpoint
 
 HOSTILE = [
     b'GET /"},{"status":200,"x":" HTTP/1.1\r\nHost: HOST\r\n\r\n',

@@ -10,7 +10,7 @@ import socket
 
 import pytest
 
-from conformance.peers import Endpoint, read_all
+from conformance.actors.peers import Endpoint, read_all
 
 ALLOWED = [
     ("GET", "/v1/models/demo"),

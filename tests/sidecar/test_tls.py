@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from conformance.peers import Endpoint, read_all
+from conformance.actors.peers import Endpoint, read_all
 
 
 def test_the_server_certificate_names_the_endpoint_and_nothing_else(endpoint: Endpoint) -> None:

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from conformance.peers import read_all
-from conformance.witness import Arrived, Witness
+from conformance.actors.peers import read_all
+from conformance.actors.witness import Arrived, Witness
 
 PREDICT = "/v1/models/demo:predict"
 BODY = b'{"instances": [[10.0], [9.0]]}'

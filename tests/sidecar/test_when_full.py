@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conformance.attackers import holding
-from conformance.peers import Endpoint
-from conformance.witness import sidecar
+from conformance.actors.attackers import holding
+from conformance.actors.peers import Endpoint
+from conformance.actors.witness import sidecar
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance.forgery import HOUR, forged, shown
-from conformance.peers import Authority, Endpoint, Identity
+from conformance.actors.forgery import HOUR, forged, shown
+from conformance.actors.peers import Authority, Endpoint, Identity
 
 
 @pytest.mark.parametrize("name", ["alice", "bob"])

@@ -7,7 +7,7 @@ body, or a request of its own that the sidecar looks at and refuses with 404.
 
 from __future__ import annotations
 
-from conformance.wire import BODY, METADATA, get, post, row
+from conformance.actors.wire import BODY, METADATA, get, post, row
 
 CHUNKED = "Transfer-Encoding: chunked"
 LENGTH = f"Content-Length: {len(BODY)}"

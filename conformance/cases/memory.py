@@ -18,13 +18,13 @@ from pathlib import Path
 
 import psutil
 
-from conformance.attackers import Attackers, all_at_once, many_files
+from conformance.actors.attackers import Attackers, all_at_once, many_files
+from conformance.actors.good_clients import asking
+from conformance.actors.liveness import watching_liveness
+from conformance.actors.peers import Answer, Endpoint, Identity, read_all
 from conformance.case import Observed, case
-from conformance.faults import container
-from conformance.good_clients import asking
-from conformance.liveness import watching_liveness
+from conformance.cases.faults import container
 from conformance.local import CLIENTS, GREEDY, deployed
-from conformance.peers import Answer, Endpoint, Identity, read_all
 
 STANDS = "served; the containers stand"
 STRANGERS = 8000

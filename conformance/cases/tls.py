@@ -9,10 +9,10 @@ import ssl
 import struct
 import subprocess
 
+from conformance.actors.handshake import REFUSED, lenient, predicted
+from conformance.actors.openssl import s_client, status_in
+from conformance.actors.peers import Answer, Endpoint, read_all
 from conformance.case import case
-from conformance.handshake import REFUSED, lenient, predicted
-from conformance.openssl import s_client, status_in
-from conformance.peers import Answer, Endpoint, read_all
 
 # --- versions ------------------------------------------------------------------------------------
 

@@ -12,8 +12,8 @@ import socket
 import time
 from typing import Any
 
+from conformance.actors.peers import Endpoint, Identity, read_all
 from conformance.case import Observed, case
-from conformance.peers import Endpoint, Identity, read_all
 
 PREDICT = "/v1/models/demo:predict"
 STATUS = "/v1/models/demo"

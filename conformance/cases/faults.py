@@ -15,10 +15,10 @@ from collections.abc import Callable
 
 import psutil
 
-from conformance.attackers import holding
+from conformance.actors.attackers import holding
+from conformance.actors.good_clients import Asked, asking
+from conformance.actors.peers import Endpoint
 from conformance.case import Observed, case
-from conformance.good_clients import Asked, asking
-from conformance.peers import Endpoint
 
 PATIENCE_SECONDS = 60
 

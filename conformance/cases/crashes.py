@@ -15,13 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
+from conformance.actors.good_clients import asking
+from conformance.actors.liveness import probe_of
+from conformance.actors.peers import Answer, Endpoint, Identity
 from conformance.case import Observed, case
-from conformance.faults import PATIENCE_SECONDS, container
-from conformance.good_clients import asking
-from conformance.liveness import probe_of
+from conformance.cases.faults import PATIENCE_SECONDS, container
+from conformance.cases.memory import standing
 from conformance.local import free_ports
-from conformance.memory import standing
-from conformance.peers import Answer, Endpoint, Identity
 
 CRASHING, HARMLESS = (-(2**63), -1), (6, 3)
 GRACE_SECONDS = 10

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from conformance.peers import Authority, Endpoint, Identity, write_private
-from conformance.witness import sidecar
+from conformance.actors.peers import Authority, Endpoint, Identity, write_private
+from conformance.actors.witness import sidecar
 
 HOUR = timedelta(hours=1)
 

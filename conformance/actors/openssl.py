@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 
-from conformance.peers import Endpoint, Identity
+from conformance.actors.peers import Endpoint, Identity
 
 
 def s_client(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 
-from conformance.peers import OUR_NAME, Answer, Endpoint, Identity
+from conformance.actors.peers import OUR_NAME, Answer, Endpoint, Identity
 
 REFUSED = "handshake refused"
 

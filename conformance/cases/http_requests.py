@@ -5,7 +5,7 @@ The sidecar compares the line with what it knows letter for letter, and decodes 
 
 from __future__ import annotations
 
-from conformance.wire import METADATA, PREDICT, STATUS, get, row
+from conformance.actors.wire import METADATA, PREDICT, STATUS, get, row
 
 # --- targets -------------------------------------------------------------------------------------
 TARGETS = [

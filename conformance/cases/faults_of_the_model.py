@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from conformance.actors.peers import Answer, Endpoint
+from conformance.actors.wire import in_words
+from conformance.actors.witness import OK, Change, Witness, serving, witnessed
 from conformance.case import Observed, case
-from conformance.peers import Answer, Endpoint
-from conformance.wire import in_words
-from conformance.witness import OK, Change, Witness, serving, witnessed
 
 Fault = Callable[[Witness], Iterator[Answer]]
 

@@ -12,8 +12,7 @@ from datetime import timedelta
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from conformance.case import Observed, case
-from conformance.forgery import (
+from conformance.actors.forgery import (
     HOUR,
     alices_serial,
     also_listed,
@@ -22,8 +21,8 @@ from conformance.forgery import (
     shown,
     wait_until_expired,
 )
-from conformance.handshake import lenient, predicted
-from conformance.peers import (
+from conformance.actors.handshake import lenient, predicted
+from conformance.actors.peers import (
     Answer,
     Authority,
     Endpoint,
@@ -31,6 +30,7 @@ from conformance.peers import (
     self_signed,
     write_identity,
 )
+from conformance.case import Observed, case
 
 Outcome = Answer | str
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 
-from conformance.peers import Endpoint, Identity
+from conformance.actors.peers import Endpoint, Identity
 
 PATIENCE_SECONDS = 90
 """After this an attacker gives up, and what it got is too long whatever the limit is."""

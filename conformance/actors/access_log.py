@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from conformance.peers import Answer, Endpoint, read_since
+from conformance.actors.peers import Answer, Endpoint, read_since
 
 
 def written(endpoint: Endpoint, since: int = 0) -> list[bytes]:

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from conformance.peers import Endpoint, Identity
+from conformance.actors.peers import Endpoint, Identity
 
 PAUSE_SECONDS = 0.1
 _BODY = b'{"instances": [[10.0], [9.0]]}'

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.attackers import Attackers, all_at_once, holding, many_files
+from conformance.actors.attackers import Attackers, all_at_once, holding, many_files
+from conformance.actors.good_clients import Asked, asking
+from conformance.actors.peers import Endpoint, Identity
+from conformance.actors.wire import STATUS, exchange, in_words
 from conformance.case import Observed, Run, case
-from conformance.good_clients import Asked, asking
-from conformance.peers import Endpoint, Identity
-from conformance.wire import STATUS, exchange, in_words
 
 HALF_OPEN = 2000
 IN_TIME = "served; attackers closed in time"

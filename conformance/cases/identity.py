@@ -19,10 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from conformance.actors.forgery import HOUR, forged, shown
+from conformance.actors.openssl import s_client
+from conformance.actors.peers import Authority, Endpoint, Identity
 from conformance.case import case
-from conformance.forgery import HOUR, forged, shown
-from conformance.openssl import s_client
-from conformance.peers import Authority, Endpoint, Identity
 
 _WORDS = {
     7: "unknown CA",  # its name, but not its signature

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from io import BufferedIOBase
 from pathlib import Path
 
-from conformance.peers import Endpoint
+from conformance.actors.peers import Endpoint
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 Change = Callable[[str], str]

@@ -20,8 +20,8 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance.actors.peers import Endpoint
 from conformance.case import Observed, case
-from conformance.peers import Endpoint
 
 NOTHING = "nothing unexplained"
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from conformance.peers import Endpoint
+from conformance.actors.peers import Endpoint
 
 VERIFIED, NOT_YET_VALID, UNREACHABLE = "verified", "not yet valid", "unreachable"
 

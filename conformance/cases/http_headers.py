@@ -5,7 +5,7 @@ The model is told `alice` whatever alice writes, and learns nothing else from he
 
 from __future__ import annotations
 
-from conformance.wire import BODY, get, post, row
+from conformance.actors.wire import BODY, get, post, row
 
 LENGTH = f"Content-Length: {len(BODY)}"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import ssl
 from datetime import timedelta
 
+from conformance.actors.forgery import also_listed, forged, shown, wait_until_expired
+from conformance.actors.handshake import lenient
+from conformance.actors.openssl import s_client, status_in
+from conformance.actors.peers import Answer, Endpoint, read_all, write_private
 from conformance.case import Observed, case
-from conformance.forgery import also_listed, forged, shown, wait_until_expired
-from conformance.handshake import lenient
-from conformance.openssl import s_client, status_in
-from conformance.peers import Answer, Endpoint, read_all, write_private
 
 
 @case("RESUME-01", "a session of TLS 1.2, by its id", "new session, 200", reaches=2)

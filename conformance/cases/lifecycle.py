@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from common.names import PROJECT
-from conformance import late_clocks
+from conformance.actors import late_clocks
+from conformance.actors.good_clients import Asked, asking
+from conformance.actors.peers import Answer, Endpoint, Identity, read_all, write_private
+from conformance.actors.years import aged
 from conformance.case import Observed, case
-from conformance.good_clients import Asked, asking
 from conformance.local import Deployment, deployed, describe
-from conformance.peers import Answer, Endpoint, Identity, read_all, write_private
-from conformance.years import aged
 from localcloud.stack import opened
 
 ALICE, BOB = {"name": "alice"}, {"name": "bob"}

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance.actors.forgery import alices_serial, also_listed, edited, forged, holder, shown
+from conformance.actors.handshake import REFUSED, lenient, predicted
+from conformance.actors.peers import Answer, Authority, Endpoint
 from conformance.case import Observed, case
-from conformance.forgery import alices_serial, also_listed, edited, forged, holder, shown
-from conformance.handshake import REFUSED, lenient, predicted
-from conformance.peers import Answer, Authority, Endpoint
 
 Outcome = Answer | str
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from conformance.peers import Endpoint
+from conformance.actors.peers import Endpoint
 from localcloud.prober import succeeds
 from localcloud.processes import Probe
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import time
 
+from conformance.actors.peers import Answer, Endpoint
 from conformance.case import Observed, case
-from conformance.peers import Answer, Endpoint
 
 _BURST = 30
 

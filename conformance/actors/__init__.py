@@ -1,0 +1,1 @@
+"""Who tries: clients of every kind, attackers, forgers, and what watches them."""
