@@ -99,6 +99,8 @@ def array_from_json(values: Any, spec: TensorSpec) -> Array:
         raise RequestError(400, f"{label} is ragged: it mixes lists and values at the same depth.")
     allowed, wording = _LEAVES[spec.dtype.kind]
     if not found <= allowed:
+        if float in found and spec.dtype.kind in "iu" and _beyond(leaves, spec):
+            raise _out_of_range(spec)
         wrong = min(_JSON_NAMES[kind] for kind in found - allowed)
         raise RequestError(400, f"{label} takes {wording} ({spec.tensorflow_type}), not {wrong}.")
     if not spec.accepts(tuple(shape)):
@@ -110,6 +112,14 @@ def array_from_json(values: Any, spec: TensorSpec) -> Array:
     return _fit(leaves, spec).reshape(shape)
 
 
+def _beyond(leaves: list[Any], spec: TensorSpec) -> bool:
+    """Whether a number is too large for the type: orjson makes a float of what no integer holds."""
+    bounds = np.iinfo(spec.dtype)
+    return any(
+        isinstance(leaf, float) and not bounds.min <= leaf <= int(bounds.max) for leaf in leaves
+    )
+
+
 def _fit(leaves: list[Any], spec: TensorSpec) -> Array:
     try:
         if spec.dtype.kind != "f":
@@ -119,6 +129,10 @@ def _fit(leaves: list[Any], spec: TensorSpec) -> Array:
             return wide.astype(spec.dtype)
     except OverflowError:
         pass
-    raise RequestError(
+    raise _out_of_range(spec)
+
+
+def _out_of_range(spec: TensorSpec) -> RequestError:
+    return RequestError(
         400, f"Input '{spec.name}' holds a number outside the range of {spec.tensorflow_type}."
     )
