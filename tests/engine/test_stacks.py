@@ -270,9 +270,9 @@ def test_null_is_refused_in_our_words_and_is_no_default(tmp_path: Path, key: str
 def test_what_keeps_the_engine_from_starting_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project = (PROJECT / "Pulumi.yaml").read_text()
-    undefined = project.replace('default: ""\n    description: Required. The', "description: The")
-    (tmp_path / "Pulumi.yaml").write_text(undefined)
+    project = yaml.safe_load((PROJECT / "Pulumi.yaml").read_text())
+    del project["config"]["modelName"]["default"]
+    (tmp_path / "Pulumi.yaml").write_text(yaml.safe_dump(project))
     text = (PROJECT / "Pulumi.local.yaml").read_text()
     (tmp_path / "Pulumi.local.yaml").write_text(
         text.replace("mtls-model-endpoint:modelName: demo", "")

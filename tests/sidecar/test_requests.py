@@ -52,7 +52,7 @@ def test_the_models_routes_are_open(endpoint: Endpoint, method: str, path: str) 
         "/v1/models/demo/versions/",
         "/v1/models/demo/versions/x",
         "/v1/models/demo/versions/-1",
-        "/v1/models/demo/versions/9999999999999999999",
+        "/v1/models/demo/versions/99999999999999999999",
         "/v1/models/demo/versions/1/metadata/x",
         "/v1/models/demo:classify",
         "/openapi.json/",
