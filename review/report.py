@@ -170,7 +170,9 @@ def _resources(review: Review) -> Iterable[str]:
     yield _table("| what | resource | kind | effect |", rows)
     if any(step.op == "update" and step.type.startswith("docker:") for step in review.changed):
         rest = f"What an image becomes is known once it is built. {rest}".strip()
-    forgotten = [code(s.name) for s in review.changed if s.op == "update" and s.type in _ASKED]
+    # The engine's order is another one each time.
+    asked = sorted(s.name for s in review.changed if s.op == "update" and s.type in _ASKED)
+    forgotten = [code(name) for name in asked]
     if forgotten:
         yield (
             f"What Azure answers for {joined(forgotten)} is not known before the update: what "

@@ -88,9 +88,11 @@ def group_restarted(endpoint: Endpoint) -> Observed:
     """One gap, and not a second one of 502 while the model starts."""
 
     def both(model: int) -> None:
-        os.killpg(model, signal.SIGKILL)
-        if sidecar := nginx(endpoint):
-            os.killpg(sidecar, signal.SIGKILL)
+        sidecar = nginx(endpoint)
+        assert sidecar, "it does not run"
+        # Who answers clients goes first, or one of them sees the other's end.
+        for container in (sidecar, model):
+            os.killpg(container, signal.SIGKILL)
 
     return _disturbed(endpoint, _model, both)
 

@@ -28,7 +28,7 @@ def text(file: Path) -> str:
 def test_a_group_is_started_read_updated_and_deleted(arm: Arm) -> None:
     record = arm.create(GROUP, **arm.group(["sh", "-c", f"echo first; {FOREVER}"]))
     log = arm.groups.group(record).log("model")
-    assert text(log) == "first\n"
+    assert eventually(lambda: text(log) == "first\n")
     assert arm.said == ["endpoint: starting model"]
 
     view = arm.plugin.read(record.urn, record.id, record.inputs, {})

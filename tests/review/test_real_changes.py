@@ -144,7 +144,7 @@ def test_what_a_preview_cannot_know_is_not_promised(deployed_dev: Path) -> None:
 
     assert "What Azure answers for `registry-acr` is not known before the update: what" in said
     assert "| replaced | `registry-acr-pull` |" in tagged
-    assert "answers for `registry-pull-identity` and `registry-acr` is not known" in tagged
+    assert "answers for `registry-acr` and `registry-pull-identity` is not known" in tagged
     assert "is not known before the update" not in markdown(reviewed(deployed_dev))
 
 
