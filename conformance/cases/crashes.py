@@ -140,7 +140,7 @@ def crash_loop(endpoint: Endpoint) -> Observed:
 
 def _asked(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  the container's own
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refusal:
         return refusal.code, refusal.read().decode()

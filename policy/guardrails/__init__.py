@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policy.guardrails import (  # noqa: F401
+from policy.guardrails import (  # noqa: F401  they declare theirs
     access,
     azure,
     certificates,

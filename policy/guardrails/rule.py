@@ -7,6 +7,7 @@ it makes of that. Policies get secrets in clear; no finding repeats a value that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Required, TypedDict, Unpack
@@ -41,6 +42,7 @@ class Resource:
     """One resource, with plain values."""
 
     type: str
+    """As in common/names.py, whatever the API version."""
     name: str
     props: Props
     protected: bool = False
@@ -110,9 +112,7 @@ class ResourceGuardrail(Guardrail):
         def validate(
             args: pulumi_policy.ResourceValidationArgs, report: pulumi_policy.ReportViolation
         ) -> None:
-            resource = Resource(
-                args.resource_type, args.name, known(args.props), bool(args.opts.protect)
-            )
+            resource = _resource(args)
             for finding in self.findings(resource, known(args.get_config())):
                 report(finding, None)
 
@@ -135,14 +135,22 @@ class StackGuardrail(Guardrail):
         def validate(
             args: pulumi_policy.StackValidationArgs, report: pulumi_policy.ReportViolation
         ) -> None:
-            resources = [
-                Resource(r.resource_type, r.name, known(r.props), bool(r.opts.protect))
-                for r in args.resources
-            ]
+            resources = [_resource(r) for r in args.resources]
             for finding in self.findings(resources, known(args.get_config())):
                 report(finding, None)
 
         return pulumi_policy.StackValidationPolicy(validate=validate, **self._common())
+
+
+def _resource(
+    given: pulumi_policy.ResourceValidationArgs | pulumi_policy.PolicyResource,
+) -> Resource:
+    # `pulumi package add azure-native containerinstance 2025-09-01` puts the version into the
+    # package's name, the SDK's older modules have it in theirs.
+    token = re.sub(
+        r"^azure-native(?:_\w+)?:(\w+)(?:/v\w+)?:", r"azure-native:\1:", given.resource_type
+    )
+    return Resource(token, given.name, known(given.props), bool(given.opts.protect))
 
 
 class About(TypedDict, total=False):

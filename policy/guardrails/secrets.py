@@ -49,8 +49,7 @@ KEY = "PRIVATE KEY-----"
 )
 def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
     """No private key in an environment variable, a command, a tag or a name."""
-    # Anywhere but in the keys themselves, what is signed with them, a secret volume or a
-    # vault.
+    # Their places are the keys themselves, what is signed with them, a secret volume, a vault.
     if resource.type.startswith("tls:"):
         return
     places = FOR_KEYS.get(resource.type)
@@ -61,6 +60,7 @@ def _in_the_open(resource: Resource, config: Config) -> Iterator[str]:
             yield f"{resource.name}: there is a private key in {path}"
 
 
+# Policies are not told what is secret: tests/unit/test_secrets.py sees to that one.
 @of_stack(
     "no-key-in-outputs",
     severity="critical",

@@ -314,13 +314,22 @@ def test_values_are_copied_without_touching_what_is_unknown() -> None:
     assert known(proxy) == {"a": UNKNOWN, "b": [{"c": 1, "d": UNKNOWN}], "e": None}
 
 
-def test_the_engine_is_told_in_the_words_of_the_guardrail() -> None:
+@pytest.mark.parametrize(
+    "type_",
+    [
+        names.REGISTRY,
+        # Of another API version: by `pulumi package add`, and by the SDK's modules of version 2.
+        "azure-native_containerregistry_v20251101:containerregistry:Registry",
+        "azure-native:containerregistry/v20251101:Registry",
+    ],
+)
+def test_the_engine_is_told_in_the_words_of_the_guardrail(type_: str) -> None:
     said: list[str] = []
     rule = resource_rule("registry-without-admin-user")
     policy = rule.policy()
     assert isinstance(policy, pulumi_policy.ResourceValidationPolicy)
     args = ResourceValidationArgs(
-        names.REGISTRY,
+        type_,
         {"adminUserEnabled": True},
         "urn:x",
         "x",
@@ -340,4 +349,5 @@ def test_the_engine_is_told_in_the_words_of_the_guardrail() -> None:
 
     policy.validate(args, report)
 
-    assert said == rule.findings(Resource(args.resource_type, "x", {"adminUserEnabled": True}))
+    assert said == rule.findings(Resource(names.REGISTRY, "x", {"adminUserEnabled": True}))
+    assert said

@@ -32,7 +32,7 @@ def pem(certificate: x509.Certificate) -> str:
 
 ALICE = leaf()
 SERIAL = f"{ALICE.serial_number:X}"
-LISTED = nginx_sidecar.listed_as(SERIAL, fingerprint_sha1(pem(ALICE)))
+LISTED = nginx_sidecar.listed_as(f"0{SERIAL}", fingerprint_sha1(pem(ALICE)))
 CONF = nginx_sidecar.render({**nginx_example.VARIABLES, "accepted": {LISTED: "alice"}})
 
 
