@@ -11,100 +11,34 @@ https://learn.microsoft.com/azure/azure-resource-manager/management/resource-nam
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal, Self
 
 import pulumi
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from common.names import LOCATION, PROJECT
-from common.refusal import Refusal
-from common.stack_file import Environment, read, stacks, written
+from common.stack_file import Environment
 from components.nginx_sidecar import VERSION
-from program.settings import key_material, regions, sizes
+from program.settings import regions, sizes
 from program.settings import tags as tags_of_azure
-from program.settings.authority import SET_KEY
 from program.settings.certificates import Certificates
 from program.settings.clients import Client
-from program.settings.model_image import PREBUILT, check_build_args, check_folder
-from program.settings.refusals import Rule, Section, instead, refusal, sentences
-from program.settings.remedies import command
+from program.settings.model_image import ModelImage, check_build_args, check_folder
+from program.settings.refusals import Rule, Section, refusal, sentences
 from program.settings.server_names import ServerNames
 from program.settings.sizes import GroupResources
+from program.settings.stack_config import (
+    SettingsError,
+    keys_in_the_open,
+    parse,
+    require_readers,
+    require_yaml,
+    said_once,
+)
 from program.settings.values import PORT, Port, Whole
-
-STACK_FILES = PROJECT
-NAMESPACES = ("azure-native", "docker", "tls", "random", "pulumi")
-"""What is read beside the program's own keys: by its providers, and by the engine."""
-
-
-class SettingsError(pulumi.RunError):
-    """The stack file holds values that cannot be deployed; one sentence for each."""
-
-    def __init__(self, *sentences: str) -> None:
-        stack = pulumi.get_stack()
-        # Without its name a command changes the stack that happens to be selected.
-        typed = (
-            re.sub(
-                r"(\. (?:Rename|Write)): ",
-                rf"\g<1> in Pulumi.{stack}.yaml: ",
-                re.sub("Type: pulumi config (set|rm)", rf"\g<0> --stack {stack}", sentence),
-            )
-            for sentence in sentences
-        )
-        super().__init__(f"Pulumi.{stack}.yaml cannot be deployed:\n  " + "\n  ".join(typed))
-
-
-class ModelImage(Section):
-    """The model's image: built from a folder of this project, or a copy of a prebuilt one."""
-
-    context: Annotated[
-        str,
-        Field(max_length=255),
-        Rule("a folder of this project that holds a Dockerfile and a model", "model_image"),
-    ] = "model_image"
-    """What the image is built from."""
-    build_args: Annotated[
-        dict[str, str],
-        Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", {}),
-    ] = {}
-    """None is secret: everybody who can pull the image reads them."""
-    ref: Annotated[
-        str | None,
-        Field(pattern=PREBUILT),
-        Rule(
-            "an image by digest, in lower case and without a scheme (a tag can change under a "
-            "running stack)",
-            "registry.example.com/model@sha256:<64 hex digits>",
-        ),
-    ] = None
-    """A prebuilt image instead, which `up` copies into the stack's registry from wherever your
-    Docker can pull it."""
-
-    def probe_path(self, kind: Literal["live", "ready"], model_name: str) -> str:
-        """Where the platform asks whether the model server is alive, or ready for requests.
-
-        The status of the model is all that every server of the contract has; ours can be alive
-        while it has no model yet.
-        """
-        return f"/v1/models/{model_name}" if self.ref else f"/health/{kind}"
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        unused = self.model_fields_set - {"ref"} if self.ref is not None else ()
-        for field in sorted(unused):
-            key = f"modelImage.{type(self).model_fields[field].alias}"
-            raise refusal(
-                key,
-                getattr(self, field),
-                "nothing when modelImage.ref names a prebuilt image",
-                f"pulumi config rm --path {key}",
-            )
-        return self
 
 
 class StackSettings(Section):
@@ -198,11 +132,11 @@ class StackSettings(Section):
         """
         project = pulumi.get_project()
         config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-        readable = _said_once()
-        _require_yaml(readable, [str(field.alias) for field in cls.model_fields.values()])
-        _require_readers(config, [str(field.alias) for field in cls.model_fields.values()])
+        readable = said_once()
+        require_yaml(readable, [str(field.alias) for field in cls.model_fields.values()])
+        require_readers(config, [str(field.alias) for field in cls.model_fields.values()])
         given = {
-            key.removeprefix(f"{project}:"): _parse(value)
+            key.removeprefix(f"{project}:"): parse(value)
             for key, value in config.items()
             if key.startswith(f"{project}:") or key == LOCATION
         }
@@ -211,48 +145,12 @@ class StackSettings(Section):
             settings = cls.model_validate(given)
         except ValidationError as error:
             refused = sentences(cls, error.errors(), given)
-        for key, told in cls._keys_in_the_open(config, readable):
+        for key, told in keys_in_the_open(cls, config, readable):
             if not any(other.startswith(f"{key}: ") for other in refused):
                 refused.append(told)
         if refused:
             raise SettingsError(*refused)
         return settings
-
-    @classmethod
-    def _keys_in_the_open(
-        cls, config: Mapping[str, str], readable: Mapping[str, Any]
-    ) -> Iterator[tuple[str, str]]:
-        """Refuse what everybody who can read the file, or what is deployed, could use.
-
-        The engine only tells that there is a secret somewhere in a value, and that may be
-        another.
-        """
-        own = f"{pulumi.get_project()}:"
-        for name, value in config.items():
-            is_secret = pulumi.runtime.config.is_config_secret(name)
-            key = name.removeprefix(own)
-            seen = [readable.get(name)] if is_secret else [_parse(value)]
-            if is_secret and "'secure':" not in str(seen):
-                seen.append({"secure": ""})
-            places = [place for each in seen for place in key_material.found(each, (key,))]
-            for place, is_encrypted in places:
-                path = written(*place)
-                told = "a secret" if is_encrypted else "a key or password in plain text"
-                allowed = "a secret, encrypted in the file"
-                typed = f"Type: {command('set', path)}".replace("set", "set --secret")
-                if place == key_material.PRIVATE_KEY:
-                    told, typed = "a value in plain text", f"Type: {SET_KEY}"
-                elif ":" not in key:
-                    allowed = (
-                        "what everybody may read who may read the resources and the image (make "
-                        "another in its place: this one is no secret any more)"
-                    )
-                    typed = (
-                        f"Type: {command('rm', path)}"
-                        if place[0] in ("tags", "modelImage")
-                        else instead(cls, place)
-                    )
-                yield path, f"{path}: {told} is not allowed; it takes {allowed}. {typed}"
 
     @property
     def all_tags(self) -> dict[str, str]:
@@ -396,61 +294,6 @@ class StackSettings(Section):
         return self
 
 
-def _said_once() -> dict[str, Any]:
-    """What stands in the stack file, if there is one, and it says nothing twice.
-
-    The engine takes one of two values without a word.
-    """
-    stack = pulumi.get_stack()
-    if stack not in stacks(STACK_FILES):
-        return {}
-    try:
-        return read(STACK_FILES, stack).config
-    except Refusal as error:
-        raise SettingsError(str(error)) from None
-
-
-def _require_yaml(readable: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Refuse a list or map that stands in the stack file as a text, as `config set` writes it.
-
-    In it a key may stand twice, and one would count without a word; and `config set --path`, which
-    every other refusal advises, would put one value in the place of all that are in the text.
-    """
-    own = pulumi.get_project()
-    sentences = [
-        f"{key}: a list or map in quotes is not allowed; it takes the same as YAML. "
-        f"Write: {key}: {key_material.hidden(' '.join(value.split()))}"
-        for key, value in ((k, readable.get(f"{own}:{k}")) for k in keys)
-        if isinstance(value, str) and isinstance(_parse(value), dict | list)
-    ]
-    if sentences:
-        raise SettingsError(*sentences)
-
-
-def _require_readers(config: Iterable[str], keys: list[str]) -> None:
-    """Refuse keys of a namespace that nobody reads: `environment: prod` would be ignored there."""
-    own = pulumi.get_project()
-    namespaces = [own, *NAMESPACES]
-    sentences = []
-    for key in config:
-        namespace, _, name = key.rpartition(":")
-        if namespace in namespaces:
-            continue
-        meant = f"{own}:{name}" if name in keys else None
-        if f"azure-native:{name}" in keys:
-            meant = f"azure-native:{name}"
-        elif close := difflib.get_close_matches(namespace, namespaces, n=1):
-            meant = f"{close[0]}:{name}"
-        hint = f"did you mean {meant}? " if meant else ""
-        typed = f"Rename: {key} to {meant}" if meant else f"Type: pulumi config rm {key}"
-        sentences.append(
-            f"{key}: nobody reads this namespace; {hint}allowed are {', '.join(namespaces)}. "
-            + typed
-        )
-    if sentences:
-        raise SettingsError(*sentences)
-
-
 def _no_duplicates(key: str, items: Iterable[str | Client]) -> Iterator[PydanticCustomError]:
     """One at a time: taking it out renumbers those behind it."""
     seen: dict[str, str | Client] = {}
@@ -465,13 +308,3 @@ def _no_duplicates(key: str, items: Iterable[str | Client]) -> Iterator[Pydantic
             yield refusal(path, name, "each name once", typed)
             return
         seen[name] = item
-
-
-def _parse(value: str) -> Any:
-    """Lists and objects come from the engine as JSON, everything else as text."""
-    if value[:1] in "[{":
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value

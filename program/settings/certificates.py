@@ -39,9 +39,9 @@ class RenewBeforeDays(Section):
     """From how many days before its end `up` renews the CA's certificate; a third of the validity
     unless given."""
     server: Window | None = None
-    """The server's, likewise."""
+    """Of the server's certificate."""
     client: Window | None = None
-    """Clients', likewise."""
+    """Of clients' certificates."""
 
 
 class OwnAuthorities(Section):

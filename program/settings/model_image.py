@@ -7,10 +7,13 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from common.stack_file import written
 from components.nginx_sidecar import VERSION
-from program.settings.refusals import refusal
+from program.settings.refusals import Rule, Section, refusal
 
 PREDEFINED = re.compile(
     "(HTTPS?|FTP|NO|ALL)_PROXY|(https?|ftp|no|all)_proxy|BUILDKIT_.*|SOURCE_DATE_EPOCH"
@@ -25,6 +28,54 @@ PREBUILT = (
 )
 """A registry, a repository, a tag that nobody reads, a digest.
 https://pkg.go.dev/github.com/distribution/reference"""
+
+
+class ModelImage(Section):
+    """The model's image: built from a folder of this project, or a copy of a prebuilt one."""
+
+    context: Annotated[
+        str,
+        Field(max_length=255),
+        Rule("a folder of this project that holds a Dockerfile and a model", "model_image"),
+    ] = "model_image"
+    """What the image is built from."""
+    build_args: Annotated[
+        dict[str, str],
+        Rule("build arguments of its Dockerfile, name to text (numbers in quotes)", {}),
+    ] = {}
+    """None is secret: everybody who can pull the image reads them."""
+    ref: Annotated[
+        str | None,
+        Field(pattern=PREBUILT),
+        Rule(
+            "an image by digest, in lower case and without a scheme (a tag can change under a "
+            "running stack)",
+            "registry.example.com/model@sha256:<64 hex digits>",
+        ),
+    ] = None
+    """A prebuilt image instead, which `up` copies into the stack's registry from wherever your
+    Docker can pull it."""
+
+    def probe_path(self, kind: Literal["live", "ready"], model_name: str) -> str:
+        """Where the platform asks whether the model server is alive, or ready for requests.
+
+        The status of the model is all that every server of the contract has; ours can be alive
+        while it has no model yet.
+        """
+        return f"/v1/models/{model_name}" if self.ref else f"/health/{kind}"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        unused = self.model_fields_set - {"ref"} if self.ref is not None else ()
+        for field in sorted(unused):
+            key = f"modelImage.{type(self).model_fields[field].alias}"
+            raise refusal(
+                key,
+                getattr(self, field),
+                "nothing when modelImage.ref names a prebuilt image",
+                f"pulumi config rm --path {key}",
+            )
+        return self
 
 
 def check_folder(project: Path, context: str) -> None:

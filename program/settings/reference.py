@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -39,23 +39,25 @@ def all_keys(
         path = f"{within}{field.alias}"
         default = getattr(given, name) if given else field.default
         inner = section_in(field.annotation)
-        if inner is None or isinstance(default, tuple) or field.is_required():
+        if not isinstance(default, Section):  # of those there is something to say only within
             takes = rule_of(model, (str(field.alias),)).allowed
             yield Key(path, takes, _written(default), _sentence(field))
-            path += "[]"
         if inner is not None:
+            step = "[]." if get_origin(field.annotation) is tuple else "."
             yield from all_keys(
-                inner, f"{path}.", default if isinstance(default, Section) else None
+                inner, f"{path}{step}", default if isinstance(default, Section) else None
             )
 
 
 def table() -> str:
     """The keys as Markdown."""
     rows = [
-        "| `{}` | {} | {} | {} |".format(*(re.sub(r"[|<]", r"\\\g<0>", text) for text in key))
+        f"| `{key.path}` | {_escaped(key.takes)} | {key.default} | {_escaped(key.about)} |"
         for key in all_keys()
     ]
-    return "\n".join(["| key | takes | default | |", "| --- | --- | --- | --- |", *rows])
+    return "\n".join(
+        ["| key | takes | default | what it is for |", "| --- | --- | --- | --- |", *rows]
+    )
 
 
 def pulumi_config() -> str:
@@ -74,6 +76,14 @@ def pulumi_config() -> str:
         if field.alias != LOCATION
     }
     return yaml.safe_dump({"config": declared}, sort_keys=False, width=99, allow_unicode=True)
+
+
+def _escaped(text: str) -> str:
+    """What Markdown would take for its own is marked, but in code, where it takes nothing."""
+    parts = re.split("(`[^`]*`)", text)
+    return "".join(
+        part if part.startswith("`") else re.sub(r"[\\|<*_]", r"\\\g<0>", part) for part in parts
+    )
 
 
 def _written(default: Any) -> str:

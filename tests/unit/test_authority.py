@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Use
 
 from common.names import PROJECT
-from program import settings
-from program.settings import StackSettings
+from program.settings import StackSettings, stack_config
 from tests.unit.cas import Ca, make_ca, on_an_unknown_curve, with_its_curve
 from tests.unit.program import Deployment, as_config, run, stack_file
 from tests.unit.pulumi_config import follow
@@ -59,7 +58,7 @@ def load(values: dict[str, Any]) -> Deployment:
 def sentences(overrides: dict[str, Any]) -> list[str]:
     """What a stack file with this CA is refused with."""
     error = load(stack_file("dev", overrides)).error
-    assert isinstance(error, settings.SettingsError), repr(error)
+    assert isinstance(error, stack_config.SettingsError), repr(error)
     return told(error)
 
 
@@ -327,7 +326,7 @@ def test_a_key_in_plain_text_is_refused() -> None:
 
     error = run(StackSettings.load, config=config, secret_keys=()).error
 
-    assert isinstance(error, settings.SettingsError)
+    assert isinstance(error, stack_config.SettingsError)
     assert told(error) == [
         f"{KEY}: a value in plain text is not allowed; it takes a secret, encrypted in the file. "
         f"Type: {SET_KEY}",
@@ -338,7 +337,7 @@ def test_a_key_in_plain_text_is_refused_also_beside_something_that_is_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = alone(ROOT_CA)
-    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    monkeypatch.setattr(stack_config, "STACK_FILES", tmp_path)
     (tmp_path / "Pulumi.yaml").write_text((PROJECT / "Pulumi.yaml").read_text())
     written = tmp_path / "Pulumi.dev.yaml"
     config = as_config(stack_file("dev", values))

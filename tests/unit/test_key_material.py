@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from common.names import PROJECT
 from program import settings
+from program.settings import stack_config
 from program.settings.key_material import hidden, holds_key
 from tests.unit.cas import make_ca
 from tests.unit.program import as_config, run, stack_file
@@ -101,7 +102,7 @@ def test_a_key_as_a_tag_or_build_argument_is_refused_and_not_shown(kind: str, pl
 
     error = run(settings.StackSettings.load, config=as_config(stack_file("dev", given))).error
 
-    assert isinstance(error, settings.SettingsError)
+    assert isinstance(error, stack_config.SettingsError)
     (sentence,) = told(error)
     assert sentence.startswith(f"{place}.{key}: ")
     assert "is not allowed; it takes " in sentence
@@ -137,7 +138,7 @@ def test_a_secret_tag_is_named_where_the_stack_file_is_there(
     (tmp_path / "Pulumi.dev.yaml").write_text(
         yaml.safe_dump({"config": {"mtls-model-endpoint:tags": tags}})
     )
-    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    monkeypatch.setattr(stack_config, "STACK_FILES", tmp_path)
 
     error = refused(
         {"tags": {"owner": "me", "key": "hush"}}, secret_keys=("mtls-model-endpoint:tags",)

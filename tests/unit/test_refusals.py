@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from program import settings
+from program.settings import stack_config
 from tests.unit.program import STACKS, Deployment, as_config, refused, run, stack_file
 from tests.unit.pulumi_config import follow, type_in
 from tests.unit.refused import certificates, clients, group, keys, names
@@ -35,7 +36,7 @@ def test_a_refusal_names_key_value_what_is_allowed_and_what_to_type(case: str) -
 
     error = refused("dev", overrides).error
 
-    assert isinstance(error, settings.SettingsError)
+    assert isinstance(error, stack_config.SettingsError)
     assert told(error) == sentences
 
 

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from program import settings
+from program.settings import stack_config
 from program.settings.refusals import Section
 from tests.unit.cas import make_ca, with_its_curve
 from tests.unit.program import as_config, run, stack_file
@@ -89,7 +90,7 @@ def test_a_key_in_the_wrong_place_is_not_shown(path: tuple[str | int, ...], kind
         error = run(settings.StackSettings.load, config=config).error
 
         if path == ("tags", "key", "value") or error is not None:
-            assert isinstance(error, settings.SettingsError), repr(error)[:200]
+            assert isinstance(error, stack_config.SettingsError), repr(error)[:200]
             assert not shown(str(error), kind), path
 
 
@@ -118,7 +119,7 @@ def test_a_key_that_lost_its_first_line_is_not_shown_either(headless: bool) -> N
     for authority in (given, {"privateKeyPem": text}, {**given, "privateKeyPem": [text]}):
         values = stack_file("dev", {"certificates": {"authority": authority}})
         error = run(settings.StackSettings.load, config=as_config(values)).error
-        assert isinstance(error, settings.SettingsError)
+        assert isinstance(error, stack_config.SettingsError)
         assert not any(line in str(error) for line in text.splitlines())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from program import settings
+from program.settings import stack_config
 from tests.unit.cas import make_ca
 from tests.unit.program import as_config, run, stack_file
 from tests.unit.pulumi_config import REMEDY, follow
@@ -40,7 +41,7 @@ STRENGTH = ("dev", "test", "prod")
 
 def sentences(values: dict[str, Any]) -> list[str]:
     error = run(settings.StackSettings.load, config=as_config(values)).error
-    assert error is None or isinstance(error, settings.SettingsError), repr(error)
+    assert error is None or isinstance(error, stack_config.SettingsError), repr(error)
     return told(error) if error else []
 
 

@@ -11,8 +11,7 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from program import settings
-from program.settings import StackSettings, regions
+from program.settings import StackSettings, regions, stack_config
 from program.settings.certificates import ValidityDays
 from program.settings.sizes import ContainerResources
 from tests.unit.plugins import private_key_pem
@@ -291,10 +290,10 @@ def test_a_stack_file_that_says_something_twice_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The engine takes one of the two without a word: the second list of clients, say."""
-    text = (settings.STACK_FILES / "Pulumi.dev.yaml").read_text()
-    shutil.copy(settings.STACK_FILES / "Pulumi.yaml", tmp_path)
+    text = (stack_config.STACK_FILES / "Pulumi.dev.yaml").read_text()
+    shutil.copy(stack_config.STACK_FILES / "Pulumi.yaml", tmp_path)
     (tmp_path / "Pulumi.dev.yaml").write_text(f"{text}  modelName: another\n")
-    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    monkeypatch.setattr(stack_config, "STACK_FILES", tmp_path)
 
     refused = str(run(StackSettings.load, config=config_of("dev")).error)
 
@@ -320,9 +319,9 @@ def test_json_in_quotes_is_refused_with_the_same_as_yaml(
 ) -> None:
     """Every other advice would put one value in the place of all that are in the text."""
     file = {"config": {f"mtls-model-endpoint:{key}": text}}
-    shutil.copy(settings.STACK_FILES / "Pulumi.yaml", tmp_path)
+    shutil.copy(stack_config.STACK_FILES / "Pulumi.yaml", tmp_path)
     (tmp_path / "Pulumi.dev.yaml").write_text(yaml.safe_dump(file))
-    monkeypatch.setattr(settings, "STACK_FILES", tmp_path)
+    monkeypatch.setattr(stack_config, "STACK_FILES", tmp_path)
 
     refused = str(run(StackSettings.load, config=config_of("dev", {key: text})).error)
 
