@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import NameOID
 
+from components.certificates import serial_number
 from localcloud.stack import LocalStack, plain
 from tests.engine.brought import brought, secrets
 from tests.engine.engine import changing, failing_preview, failing_up, preview, recorded, up
@@ -63,7 +64,8 @@ def is_listed(local: LocalStack, certificate: x509.Certificate) -> bool:
     """Whether the sidecar lets it in: it is on the list, its CA in the bundle."""
     accepted = volume(local)["nginx.conf"].partition("$revoked_client {")[0]
     sha1 = certificate.fingerprint(hashes.SHA1()).hex()  # noqa: S303  which nginx takes
-    return f'"{certificate.serial_number:032X}/{sha1}" "' in accepted and any(
+    serial = serial_number(str(certificate.serial_number))
+    return f'"{serial}/{sha1}" "' in accepted and any(
         certificate.issuer == ca.subject
         for ca in x509.load_pem_x509_certificates(volume(local)["ca.crt"].encode())
     )
