@@ -30,5 +30,18 @@ CERT_REQUEST: Final = "tls:index/certRequest:CertRequest"
 SELF_SIGNED_CERT: Final = "tls:index/selfSignedCert:SelfSignedCert"
 LOCALLY_SIGNED_CERT: Final = "tls:index/locallySignedCert:LocallySignedCert"
 
+KEY_USAGES: Final = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "cert_signing",
+    "crl_signing",
+    "encipher_only",
+    "decipher_only",
+)
+"""What a key may be used for; all other uses that pulumi-tls knows are extended ones."""
+
 LOCATION: Final = "azure-native:location"
 """The key of a stack file that names the region."""

@@ -20,17 +20,9 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pulumi_azure_native
 import yaml
 from pulumi import automation
-from pulumi_azure_native import (
-    authorization,
-    containerinstance,
-    containerregistry,
-    managedidentity,
-    monitor,
-    operationalinsights,
-    resources,
-)
 
 from common.names import CONTAINER_GROUP, LOCATION, PROJECT, PROJECT_NAME
 from common.refusal import Refusal
@@ -49,6 +41,10 @@ from localcloud.plugins.tls import Tls
 from localcloud.ports import require_free_ports
 from localcloud.processes import Group
 
+_SDK = (
+    "authorization containerinstance containerregistry managedidentity monitor "
+    "operationalinsights resources"
+)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -72,16 +68,8 @@ def _import_program() -> None:
     for room in ("continuity", "front", "handover", "identities", "outputs", "preflight"):
         import_module(f"program.{room}")
     # Each of these loads itself at its first use, and not safely in two threads at once.
-    for module in (
-        authorization,
-        containerinstance,
-        containerregistry,
-        managedidentity,
-        monitor,
-        operationalinsights,
-        resources,
-    ):
-        hasattr(module, "any attribute")
+    for module in _SDK.split():
+        hasattr(getattr(pulumi_azure_native, module), "any attribute")
 
 
 class LocalStack:

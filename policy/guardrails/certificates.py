@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from common.names import CONTAINER_GROUP, LOCALLY_SIGNED_CERT, PRIVATE_KEY, SELF_SIGNED_CERT
+from common.names import (
+    CONTAINER_GROUP,
+    KEY_USAGES,
+    LOCALLY_SIGNED_CERT,
+    PRIVATE_KEY,
+    SELF_SIGNED_CERT,
+)
 from policy import nginx_conf
 from policy.guardrails.azure import has_sidecar
 from policy.guardrails.rule import (
@@ -22,18 +28,6 @@ from policy.guardrails.rule import (
 from policy.guardrails.secrets import volume_files, volume_names
 from policy.nginx_conf import Directive
 
-# What a key may be used for; all other uses that pulumi-tls knows are extended ones.
-KEY_USAGES = {
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "cert_signing",
-    "crl_signing",
-    "encipher_only",
-    "decipher_only",
-}
 PURPOSES = {"server": "server_auth", "client": "client_auth"}
 HOURS_PER_DAY = 24
 CERTIFICATES = (SELF_SIGNED_CERT, LOCALLY_SIGNED_CERT)
@@ -104,7 +98,7 @@ def _is_a_ca(ca: Resource, _: Config) -> Iterator[str]:
     if ca.props.get("isCaCertificate") is not UNKNOWN and not ca.props.get("isCaCertificate"):
         yield f"{ca.name} signs itself and is no CA"
     uses = ca.props.get("allowedUses")
-    if uses is not UNKNOWN and set(each(uses)) - {UNKNOWN} - KEY_USAGES:
+    if uses is not UNKNOWN and set(each(uses)) - {UNKNOWN, *KEY_USAGES}:
         yield f"{ca.name} is a CA and good for more than signing"
 
 

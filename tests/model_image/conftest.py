@@ -50,6 +50,9 @@ class Server:
             time.sleep(0.02)
         pytest.fail(f"{path} did not answer {status}: {self.stderr.read_text()}")
 
+    def predict(self, body: object) -> httpx.Response:
+        return httpx.post(self.url + "/v1/models/model:predict", json=body, timeout=30)
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=15)

@@ -255,9 +255,8 @@ def test_one_output_for_a_whole_batch_needs_the_column_form(
 ) -> None:
     server = start_server(MODEL_PATH=str(other_models / "total"))
     server.wait_until("/health/ready", 200)
-    url = server.url + "/v1/models/model:predict"
-    assert httpx.post(url, json={"inputs": [0.1, 0.1]}).text == '{"outputs":0.2}'
-    assert "column form" in error_of(httpx.post(url, json={"instances": [1, 2, 3]}), 400)
+    assert server.predict({"inputs": [0.1, 0.1]}).text == '{"outputs":0.2}'
+    assert "column form" in error_of(server.predict({"instances": [1, 2, 3]}), 400)
 
 
 def test_a_failure_inside_the_graph_is_a_refusal(
@@ -265,9 +264,8 @@ def test_a_failure_inside_the_graph_is_a_refusal(
 ) -> None:
     server = start_server(MODEL_PATH=str(other_models / "square"))
     server.wait_until("/health/ready", 200)
-    url = server.url + "/v1/models/model:predict"
-    assert httpx.post(url, json={"inputs": [[2]]}).json() == {"outputs": [[4.0]]}
-    assert "cannot take these inputs" in error_of(httpx.post(url, json={"inputs": [[1, 2]]}), 400)
+    assert server.predict({"inputs": [[2]]}).json() == {"outputs": [[4.0]]}
+    assert "cannot take these inputs" in error_of(server.predict({"inputs": [[1, 2]]}), 400)
 
 
 def test_where_the_graph_leaves_the_rank_open_any_shape_is_taken(

@@ -64,9 +64,7 @@ def test_a_long_prediction_does_not_silence_the_health_probes(
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
         predictions = [
-            pool.submit(
-                httpx.post, server.url + "/v1/models/model:predict", json={"instances": [[1]]}
-            )
+            pool.submit(server.predict, {"instances": [[1]]})
             for _ in range(2)  # as many as there are workers at least: one that waits is refused
         ]
         for _ in range(20):

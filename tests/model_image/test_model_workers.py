@@ -53,9 +53,7 @@ def divider(start_server: StartServer, other_models: Path) -> Server:
 
 
 def divide(server: Server, a: int, b: int) -> httpx.Response:
-    return httpx.post(
-        server.url + "/v1/models/model:predict", json={"inputs": {"a": [a], "b": [b]}}, timeout=30
-    )
+    return server.predict({"inputs": {"a": [a], "b": [b]}})
 
 
 def test_a_crash_inside_the_graph_is_answered_to_whoever_caused_it_and_to_nobody_else(
@@ -96,9 +94,7 @@ def test_no_process_outlives_the_server_not_even_at_work(
     server = start_server(command=with_loader(image, held_up("worker.predict", tmp_path / "gate")))
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(
-            httpx.post, server.url + "/v1/models/model:predict", json={"instances": [[1]]}
-        )
+        asked = pool.submit(server.predict, {"instances": [[1]]})
         time.sleep(0.2)  # for a worker to have it
         others = [loader_of(server), *workers_of(server)]
         server.process.kill()
@@ -115,9 +111,7 @@ def test_a_signal_to_all_processes_lets_a_request_finish(
     server = start_server(command=with_loader(image, held_up("worker.predict", gate)))
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
-        asked = pool.submit(
-            httpx.post, server.url + "/v1/models/model:predict", json={"instances": [[1]]}
-        )
+        asked = pool.submit(server.predict, {"instances": [[1]]})
         time.sleep(0.2)  # for a worker to have it
         others = [*workers_of(server), loader_of(server)]
         for pid in (*(other.pid for other in others), server.process.pid):

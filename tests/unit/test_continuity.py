@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -184,13 +184,9 @@ HISTORIES = range(60)
 @pytest.mark.parametrize("seed", HISTORIES)
 def test_a_deployment_that_changes_nothing_changes_nothing_however_much_later(seed: int) -> None:
     """Whatever the stack has been through: else every `up` would restart the containers."""
-    chance = random.Random(seed)  # noqa: S311  the same histories every time
-    now = NOW
-    history = History(chance)
+    history = History(seed)
     records: list[Record] = []
-    for _ in range(12):
-        now += timedelta(days=chance.randrange(120))
-        current = history.step(now)
+    for now, current in history.deployments():
         records = carry_over(records, current, now)
         order = list(continuity.accepted(records).items()), list(continuity.revoked(records))
 
@@ -205,16 +201,12 @@ def test_a_deployment_that_changes_nothing_changes_nothing_however_much_later(se
 
 @pytest.mark.parametrize("seed", HISTORIES)
 def test_whoever_was_taken_out_is_never_let_in_again(seed: int) -> None:
-    chance = random.Random(seed)  # noqa: S311  as above
-    now = NOW
-    history = History(chance)
+    history = History(seed)
     records: list[Record] = []
-    for _ in range(12):
-        now += timedelta(days=chance.randrange(120))
-        current = history.step(now)
+    for now, current in history.deployments():
         deployed = carry_over(records, current, now)
         # Now and then a deployment fails after all certificates are made: no outputs.
-        if chance.random() < 0.8:
+        if history.chance.random() < 0.8:
             records = deployed
         accepted, revoked = standing(deployed)
 
@@ -226,15 +218,21 @@ def test_whoever_was_taken_out_is_never_let_in_again(seed: int) -> None:
 class History:
     """Clients come and go, and their certificates are renewed; a new key for each who comes."""
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)  # noqa: S311  the same histories every time
         self.counter = 0
         self.keys: dict[tuple[str, int], str] = {}
         self.serials: dict[str, set[str]] = {}
         self.certificates: dict[tuple[str, int], Record] = {}
 
+    def deployments(self) -> Iterator[tuple[datetime, list[Record]]]:
+        """Twelve in a row: when, and the certificates of each."""
+        now = NOW
+        for _ in range(12):
+            now += timedelta(days=self.chance.randrange(120))
+            yield now, self.step(now)
+
     def step(self, now: datetime) -> list[Record]:
-        """The certificates of the next deployment."""
         for who in ((name, g) for name in ("alice", "bob", "carol") for g in (1, 2)):
             if who in self.keys and self.chance.random() < 0.2:
                 del self.keys[who], self.certificates[who]
