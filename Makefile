@@ -133,8 +133,8 @@ endif
 plugins: tools ## `tools`, and the plugins of Azure's and the other providers
 	@scripts/setup.sh plugins
 
-# What it finds is for whoever approves to judge, so that alone is no failure.
-plan: tools ## `review` against the real stack, for whoever approves its deployment
+# What it finds is for the approver to judge, so that alone is no failure.
+plan: tools ## `review` against the real stack, for the approver of its deployment
 	@$(USE_STACK) $(PYTHON) -m review --stack '$(S)' --policy-pack policy $(ARGS) || [ $$? -eq 1 ]
 
 deploy: tools ## `pulumi up` with the policies; also what renews certificates

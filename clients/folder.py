@@ -1,6 +1,6 @@
 """The folder a bundle is in: what may be replaced there, and how that is done as a whole.
 
-A new folder is made beside the old one and takes its name when it is complete, so whoever reads
+A new folder is made beside the old one and takes its name when it is complete, so anyone who reads
 the bundle finds the old key with the old certificate or the new key with the new one. No file of
 the old folder is opened for writing: a link in it leads nowhere.
 """

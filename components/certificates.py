@@ -20,7 +20,7 @@ import pulumi
 import pulumi_tls as tls
 
 HOURS_PER_DAY = 24
-# Whoever holds a copy of a key, or of a certificate for it, cannot follow a change of the stack
+# Anyone who holds a copy of a key, or of a certificate for it, cannot follow a change of the stack
 # file. So its kind stays, and the next generation is of the new kind.
 KIND_OF_KEY = ["algorithm", "ecdsaCurve", "rsaBits"]
 ORGANIZATION = "mtls-model-endpoint"

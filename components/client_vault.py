@@ -5,7 +5,7 @@ audit events to a workspace. Does not own certificates, and does not say what is
 handed texts. Nobody is given a role at the vault itself, so no reader sees another client's secret.
 
 Azure Resource Manager writes secrets, and can neither show nor delete them. The provider deletes
-one through the vault's own API, for which whoever deploys needs Key Vault Secrets Officer; a vault
+one through the vault's own API, for which the deployer needs Key Vault Secrets Officer; a vault
 that goes takes its secrets along, and needs nothing.
 """
 
@@ -149,7 +149,7 @@ class ClientVault(pulumi.ComponentResource):
                 scope=secret.id,
                 role_definition_id=roles.definition_id(roles.KEY_VAULT_SECRETS_USER, secret.id),
                 principal_id=reader,
-                # Whoever is not said to be something is said to be a user, and refused.
+                # Anyone who is not said to be something is said to be a user, and refused.
                 principal_type=kind,
                 opts=child,
             )

@@ -155,7 +155,7 @@ class NginxSidecar(pulumi.ComponentResource):
 def listed_as(serial_number: str, fingerprint_sha1: str) -> str:
     """What a certificate is known by in the maps of nginx.conf.
 
-    The serial number alone would let in whoever has the key of any trusted CA: he can issue a
+    The serial number alone would let in anyone who has the key of any trusted CA: they can issue a
     certificate with a serial number that is on the list, and serial numbers are no secret.
 
     Args:

@@ -112,7 +112,7 @@ class Deployment:
 def free_ports() -> dict[str, int]:
     """Config values that keep deployments out of each other's way.
 
-    The kernel would give other numbers, and then one of them to whoever connects before we listen.
+    The kernel would give other numbers, and one of them to a client that connects before we listen.
     """
     outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="utf-8").split()
     least = int(outgoing[0])

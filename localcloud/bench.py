@@ -72,7 +72,7 @@ def empty_program(folder: Path) -> None:
     """The least that the same engine can do, through the same API."""
     from pulumi import automation  # noqa: PLC0415  part of what is measured
 
-    from localcloud import engine  # noqa: PLC0415  likewise
+    from localcloud import engine  # noqa: PLC0415  as above
 
     environment = Home(folder / "empty").engine_environment()
     (folder / "empty/work").mkdir(exist_ok=True)

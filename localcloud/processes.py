@@ -105,7 +105,7 @@ class Group:
         subprocess.run(
             [sys.executable, "-m", "supervisor.supervisord", "-c", "supervisord.conf"],
             cwd=self.folder,
-            # The containers see nothing of the environment of whoever deploys.
+            # The containers see nothing of the deployer's environment.
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": _project_root()},
             check=True,
         )

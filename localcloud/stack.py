@@ -161,7 +161,7 @@ def opened(
         name: of a committed `Pulumi.<name>.yaml`.
         home: where everything is kept; `.local/` unless said otherwise.
         config: values on top of the stack file's, as `pulumi config set` would leave them.
-        secrets: likewise as `pulumi config set --path --secret` would, by path.
+        secrets: the same as `pulumi config set --path --secret` would leave them, by path.
         records_only: check and remember, but build nothing and start no containers.
         run: the program, the repository's unless said otherwise.
         say: takes a line of progress.

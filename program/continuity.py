@@ -186,7 +186,7 @@ def _ends(record: Record) -> str:
 def settled(
     leaf: LeafCertificate, whose: str, previous: Sequence[Record], skew: timedelta
 ) -> pulumi.Output[str]:
-    """A certificate, once it is valid also for whoever's clock is behind the deployer's.
+    """A certificate, once it is valid also by a clock that is behind the deployer's.
 
     pulumi-tls lets a certificate begin in the moment it is made. Somebody whose clock is two
     minutes behind would refuse one that is shown at once, where the old one was good.

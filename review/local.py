@@ -33,7 +33,7 @@ def from_local_cloud(stack: str, pack: Pack | None, base: str | None = None) -> 
 
 
 def preview(local: LocalStack, pack: Pack | None = None) -> Preview:
-    """Likewise, of a stack that is open."""
+    """The same, of a stack that is open."""
     events: list[Mapping[str, Any]] = []
     workspace = local.stack.workspace
     environment = workspace.env_vars

@@ -108,7 +108,7 @@ def summary(review: Review) -> str:
 
 
 def _who(review: Review) -> str:
-    """Nobody loses access only if nobody is refused what he is given today, at the old address."""
+    """Nobody loses access only if nobody is refused what is given today, at the old address."""
     access, move, limited = review.access, review.move, review.limits
     words = ["anybody may call"] if access.opens else []
     gains = [code(client.name) for client in access.clients if client.gains]

@@ -19,7 +19,7 @@ from conformance.local import (
 
 __all__ = ["Deployment", "free_ports", "shared_home"]
 
-# `make` puts the project's own tools on PATH; whoever calls pytest directly gets them too.
+# `make` puts the project's own tools on PATH; anyone who calls pytest directly gets them too.
 os.environ["PATH"] = f"{PROJECT / '.local/tools/bin'}:{os.environ['PATH']}"
 
 

@@ -1,7 +1,7 @@
 """Raw requests over mutual TLS as alice, and what came of them in a few words.
 
 Each is followed by a request of bob's, which has to get bob's own answer: bytes of alice's that
-were left over on a connection to the model would be taken for the beginning of his.
+were left over on a connection to the model would be taken for the beginning of the next one's.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def exchange(endpoint: Endpoint, identity: Identity, data: bytes, *, ends: bool)
     with endpoint.connect(identity) as connection:
         with contextlib.suppress(OSError):  # it may close before it has read everything
             connection.sendall(data)
-            time.sleep(0.1)  # whoever passes on what has come so far has done it by then
+            time.sleep(0.1)  # a proxy that passes on what has come so far has done it by then
             socket.socket.shutdown(connection, socket.SHUT_WR)  # its own would end TLS both ways
         return read_all(connection)
 

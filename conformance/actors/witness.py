@@ -143,7 +143,7 @@ def serving(model: Model) -> Iterator[None]:
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """Whoever asked has gone, which is what some cases are about."""
+            """The client has gone, which is what some cases are about."""
 
     with Server(("127.0.0.1", model.port), Conversation) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

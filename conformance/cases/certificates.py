@@ -1,6 +1,6 @@
 """CERT-01 to CERT-26: whose certificates count, for how long and what for.
 
-`400` is said to whoever shows a certificate that does not hold, and `403` to whoever shows one
+`400` is the answer to a certificate that does not hold, and `403` to one
 that holds, but is not on the list.
 """
 

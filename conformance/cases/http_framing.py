@@ -1,7 +1,7 @@
 """Where a request ends: nobody may see it end elsewhere than the sidecar does.
 
 What is in doubt is refused. What is odd but clear is served, as one request of alice's. HIDDEN
-stands where a second request would be found by whoever counts in another way: it is part of a
+stands where a second request would be found by a server that counts in another way: it is part of a
 body, or a request of its own that the sidecar looks at and refuses with 404.
 """
 

@@ -107,7 +107,7 @@ def tampered(endpoint: Endpoint) -> Outcome:
 
 @case("CERT-37", "alice's certificate with another key in it", "400")
 def another_key(endpoint: Endpoint) -> Outcome:
-    """As whoever has her certificate could make it, which is no secret."""
+    """As anyone who has her certificate could make it, which is no secret."""
     leaf = forged(holder(endpoint.alice))
     theirs = asn1.Certificate.load(leaf.certificate.public_bytes(Encoding.DER))
     hers = asn1.Certificate.load(holder(endpoint.alice).certificate.public_bytes(Encoding.DER))

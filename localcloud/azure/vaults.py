@@ -53,7 +53,7 @@ def check_vault(inputs: Properties) -> None:
 
 
 def check_secret(inputs: Properties) -> None:
-    """Likewise about a secret."""
+    """The same about a secret."""
     name = inputs["secretName"]
     if name != UNKNOWN and not re.fullmatch("[A-Za-z0-9-]{1,127}", name):
         raise documented(

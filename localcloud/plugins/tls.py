@@ -124,7 +124,7 @@ class Tls(Plugin):
 
 
 def _keep_secret(state: Properties) -> Properties:
-    """State comes from the engine without its marks; whoever returns it has to put them back."""
+    """State comes from the engine without its marks; what returns it has to put them back."""
     return {k: Secret(v) if "rivateKey" in k else v for k, v in state.items()}
 
 

@@ -1,4 +1,4 @@
-"""The two ways to say no: to the caller, and to whoever started the server."""
+"""The two ways to say no: to the caller, and to the person who started the server."""
 
 from collections.abc import Mapping
 

@@ -154,7 +154,7 @@ def _tls(group: Resource, _: Config) -> Iterator[str]:
         claimed |= mine
         if public & (mine - {UNKNOWN}) and not _is_sidecar(container):
             yield f"container {container.get('name')} is reached from outside without TLS"
-    # Whoever listens there answers all the same: containers of a group share their ports.
+    # What listens there answers all the same: containers of a group share their ports.
     if UNKNOWN not in claimed and group.props.get("containers") is not UNKNOWN:
         for number in public - claimed - {UNKNOWN}:
             yield f"port {number:g} is public, and no container says that it is its"

@@ -163,7 +163,7 @@ def _strict_nginx(group: Resource, _: Config) -> Iterator[str]:
     if text is None:
         return
     conf = nginx_conf.parsed(text)
-    # Whoever does not ask may at least talk to nobody; and nothing may take a question back.
+    # An nginx that does not ask may at least talk to nobody; and nothing may take a question back.
     doors = [server for server in conf.all("server") if _serves(server)]
     asked = {
         word

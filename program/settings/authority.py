@@ -192,7 +192,7 @@ def _is_for_servers_and_clients(certificate: x509.Certificate) -> None:
 
 
 def _is_understood(certificate: x509.Certificate) -> None:
-    """RFC 5280, 4.2: whoever does not know a critical extension has to reject the certificate."""
+    """RFC 5280, 4.2: a certificate with an unknown critical extension has to be rejected."""
     from cryptography import x509  # noqa: PLC0415  as above
 
     for extension in certificate.extensions:

@@ -28,7 +28,7 @@ def _compare(path: str, old: Any, new: Any, old_root: Schema, new_root: Schema) 
         else:
             after = new["properties"][name]
             yield from _compare(f"{path}.{name}", field, after, old_root, new_root)
-    # Whoever goes through all the others meets a new field there, too.
+    # Anyone who goes through all the others meets a new field there, too.
     if isinstance(others := old.get("additionalProperties"), Mapping):
         for name in sorted(new.get("properties", {}).keys() - old.get("properties", {}).keys()):
             after = new["properties"][name]

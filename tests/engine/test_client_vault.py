@@ -192,7 +192,7 @@ def test_a_client_that_is_taken_out_goes_with_its_secret_and_may_come_back(
 def test_the_last_reader_takes_the_vault_along_and_secrets_are_not_deleted_one_by_one(
     deployed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Which needs rights in the vault that whoever deploys may not have."""
+    """Which needs rights in the vault that the deployer may not have."""
     deleted: list[str] = []
     delete = AzureNative.delete
 

@@ -144,7 +144,7 @@ def ignored_file(context: Path) -> None:
 
 
 def other_than_execute_bits(context: Path) -> None:
-    # The real plugin takes this for a change. Here it is none, on purpose: whoever has another
+    # The real plugin takes this for a change. Here it is none, on purpose: anyone who has another
     # umask than the one before would build everything again.
     (context / "data").chmod(0o600)
 

@@ -38,7 +38,7 @@ def kill_supervisor(group: Group) -> None:
 
 
 def test_a_group_runs_until_it_is_stopped_and_leaves_no_process(group: Group) -> None:
-    # One that starts another, which outlives whoever started it.
+    # One that starts another, which outlives its parent.
     group.start([container(group.folder, f"({FOREVER}) & ({FOREVER}) & {FOREVER}")])
     assert group.is_running
     assert group.was_started
@@ -260,7 +260,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_one_sentence(folder: Path) -> N
 
 
 class TestAfterACrash:
-    """Of supervisord, of the machine, or of whoever typed `kill -9`."""
+    """Of supervisord, of the machine, or of anyone who typed `kill -9`."""
 
     def test_a_stale_number_of_another_program_is_not_taken_for_the_group(
         self, group: Group

@@ -33,7 +33,7 @@ def bundle(
     url: str | None = None,
     client: str = "alice",
 ) -> Path:
-    """A bundle of alice's, or of whoever has another certificate, for any server."""
+    """A bundle of alice's, or of anyone who has another certificate, for any server."""
     leaf = leaf or holder(endpoint.alice)
     url = url or f"https://{endpoint.host}"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Byte for byte what reaches the model: one way to write each request, whoever wrote it how."""
+"""Byte for byte what reaches the model: one way to write each request, however it came."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def make_ca(
         starts: in how many days it begins to be valid.
         ends: in how many days it ends.
         is_ca: what the basic constraints say.
-        path_length: likewise.
+        path_length: what they say of the CAs below it; None leaves it out.
         may_sign: whether the key usage has keyCertSign; None leaves the key usage out.
         uses: its extended key usage; none leaves it out.
         demands: object identifier of a critical extension that nobody knows.

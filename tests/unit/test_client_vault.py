@@ -238,7 +238,7 @@ def test_nobody_gets_a_certificate_before_the_endpoint_knows_it() -> None:
 
 
 def test_a_vault_that_goes_takes_its_secrets_along() -> None:
-    """Deleting one by one needs rights that whoever deploys may not have."""
+    """Deleting one by one needs rights that the deployer may not have."""
     deployment = deployed()
     vault = deployment["client-vault-vault"].urn
 

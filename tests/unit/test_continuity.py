@@ -134,7 +134,7 @@ def test_what_another_ca_issued_again_is_accepted_while_the_first_one_is_trusted
 
 
 def test_with_its_ca_goes_what_it_signed_accepted_and_revoked_alike() -> None:
-    """The chain is refused already; whoever is not on the list is not let in either."""
+    """The chain is refused already; anyone who is not on the list is not let in either."""
     previous = [
         ca("ca@1", "trusted"),
         ca("ca@2"),

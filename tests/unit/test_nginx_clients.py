@@ -75,7 +75,7 @@ def test_neither_the_servers_nor_the_cas_serial_number_is_on_the_list() -> None:
 
 
 def test_a_serial_number_alone_lets_nobody_in() -> None:
-    """Whoever has the key of a CA that is trusted, too, can issue one with it."""
+    """Anyone who has the key of a CA that is trusted, too, can issue one with it."""
     rules = map_of(configuration(deploy("dev")), "$client_name")
     serial, _, sha1 = listed("alice").partition("/")
 

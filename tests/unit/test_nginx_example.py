@@ -27,7 +27,7 @@ def files() -> dict[str, bytes]:
 
 
 def test_it_is_the_same_text_every_time_and_everywhere() -> None:
-    """Else the image would be built again by whoever deploys next."""
+    """Else the image would be built again by anyone who deploys next."""
     program = "from components import nginx_example as e; print(e.volume())"
     environment = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo"}
     elsewhere = subprocess.run(

@@ -16,7 +16,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 class Registry(http.server.ThreadingHTTPServer):
-    """Serves `team/base:1.2` to whoever fetched a token for it."""
+    """Serves `team/base:1.2` to anyone who fetched a token for it."""
 
     manifest = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
     media_type = INDEX

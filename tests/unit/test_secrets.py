@@ -157,7 +157,7 @@ def test_every_field_for_a_private_key_is_secret_even_while_it_is_unknown(
 
 
 def test_a_component_hands_its_private_key_out_as_a_secret() -> None:
-    """Whoever uses it: the SDK marks the fields that are meant for keys by itself."""
+    """For users of it alone: the SDK marks the fields that are meant for keys by itself."""
 
     def program() -> None:
         ca = certificates.CertificateAuthority(
