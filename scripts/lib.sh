@@ -120,9 +120,9 @@ step() {
     fi
   done
   if [ -t 1 ]; then printf '\r\033[K'; fi
-  # What the command said last is nearly always the reason.
+  # What the command said last is nearly always the reason; uv's hints come behind it.
   wait "$running" ||
-    fail "$failure ($(grep -v '^[[:space:]]*$' "$log" | tail -n 1 || true)): $by_hand"
+    fail "$failure ($(grep -v -e '^[[:space:]]*$' -e '^hint: ' "$log" | tail -n 1 | sed 's/^ *//')): $by_hand"
   trap - INT TERM
   say "  done in $((SECONDS - started)) s"
 }

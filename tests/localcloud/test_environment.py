@@ -192,3 +192,17 @@ def test_what_the_user_has_told_pulumi_is_not_told_the_local_cloud(
         local.stack.preview()
 
     assert os.environ[variable] == value
+
+
+def test_the_reason_of_a_failed_step_is_its_last_error_and_no_hint_about_it() -> None:
+    said = r"error: Failed to download\n  cause: Connection refused\n\nhint: x was included by y\n"
+    script = f". scripts/lib.sh; t() {{ printf '{said}'; exit 1; }}; step t A B C t"
+    run = subprocess.run(
+        ["/bin/bash", "-c", script],
+        cwd=PROJECT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (1, "B (cause: Connection refused): C\n")
