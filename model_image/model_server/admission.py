@@ -14,7 +14,7 @@ from .remote import RemoteWorker
 
 WAIT_SECONDS = 5
 """Less than nginx waits for the next bytes of a body to be taken (proxy_send_timeout, 10 s)."""
-RETRY_AFTER_SECONDS = 5
+RETRY_LATER = {"Retry-After": "5"}
 
 
 @dataclass(eq=False)
@@ -136,6 +136,6 @@ class Admission:
                 503,
                 f"The model is busy: no worker was free within {WAIT_SECONDS} seconds; try again "
                 "later, or send smaller batches.",
-                {"Retry-After": str(RETRY_AFTER_SECONDS)},
+                RETRY_LATER,
             )
         )

@@ -1,19 +1,22 @@
 """What a body costs, and how much of it the memory holds at once.
 
-Measured with bodies of 16 MB in a worker of its own each: how far resident memory rose (`VmHWM`)
-from before `predict` to after it, per MB of body. MB are 2**20 bytes.
+Measured by `tests/model_image/test_model_memory.py` with bodies of 8 MB, rows and columns alike: how
+far resident memory rose (`VmHWM`) from before `predict` to after it or, where that is more, to
+where the server has the answer too; per MB of body, which counts itself. MB are 2**20 bytes.
 
 | body | MB per MB |
 | --- | --- |
-| `[[[[1]]]]`, nested 500 deep, a thousand times (is refused) | 49 |
-| `[[1],[1],...]`, rows or columns, float32 | 49 |
-| the same, uint8 | 47 |
-| `[{"x":[1]},...]` | 38 |
-| `[{"":0},...]` (is refused) | 37 |
-| two inputs `{"a":1,"b":1}`; six or more | 34; 22 |
-| three inputs in columns of `[1]` | 31 |
-| `["ab","cd",...]`, of other letters | 19, 25 |
-| `[0.123,...]` in rows of one; `[1,1,...]` | 27; 13 |
+| `[[[[1]]]]`, nested 500 deep (is refused) | 50 |
+| `[[1],[1],...]`, answered by rows of a text and two numbers; columns | 47; 41 |
+| `["","",...]`; `["a","a",...]`; other letters | 28; 37; 33 to 38 |
+| `["ab","ab",...]` and longer ones in few letters | 43 |
+| `[{"":0},...]` (is refused) | 38 |
+| `[{"x":[1]},...]` | 37 |
+| `[[1],[1],...]`, answered by a number or two | 32 |
+| `[[0.123],...]` | 21 |
+| two inputs, `{"count":1,"flag":true}` | 14 |
+
+An answer that is many times its body, such as a thousand numbers for one, is not counted.
 """
 
 import contextlib
@@ -26,7 +29,7 @@ SMALL = MB
 """Bytes of a body up to which it is small: parsed within half a second, and by a worker that
 stays."""
 COST = 52
-"""Bytes of memory for each byte of a body: the worst of the table, and the body itself."""
+"""Bytes of memory for each byte of a body: the worst of the table."""
 RESERVE = 64 * MB
 """For answers on their way out and the buffers of sockets."""
 

@@ -4,17 +4,19 @@ import asyncio
 import contextlib
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
-from .admission import Admission, Ticket
+from .admission import RETRY_LATER, Admission, Ticket
 from .catalogue import Models, Version
 from .errors import RequestError, StartError
 from .memory import COST, MB, SMALL, held_by, room
-from .remote import RemoteWorker, WorkerEndedError, end_in_words, receive
+from .remote import RemoteWorker, Request, WorkerEndedError, end_in_words, receive
 from .settings import Settings
 from .wire import LENGTH, PID, Head
 
@@ -42,7 +44,7 @@ class Pool:
         self._workers: dict[int, RemoteWorker] = {}
         self._some = asyncio.Event()
         self._trouble = ""
-        self._last_end: int | None = None
+        self._last_end = 0
 
     async def ready(self) -> None:
         """Raise RequestError (503) with the reason while no prediction can be made."""
@@ -62,26 +64,29 @@ class Pool:
 
         The answer counts as held until `sent`.
         """
-        ticket = Ticket(client, size, asyncio.get_running_loop().create_future())
-        worker = await self._admission.worker(ticket)
-        try:
-            status, answer = await worker.ask(head, pieces)
-        except WorkerEndedError:
-            code = await worker.ended
-            raise RequestError(
-                500,
-                f"The model's process ended {end_in_words(code)} on this request; it was replaced, "
-                "and other requests are not affected.",
-            ) from None
-        finally:
-            if worker.stays:
-                self._admission.done(ticket)
-                self._admission.add(worker)
-            else:
-                worker.close()
-                worker.ended.add_done_callback(lambda _: self._admission.done(ticket))
+        request = Request(head, pieces)
+        while True:
+            ticket = Ticket(client, size, asyncio.get_running_loop().create_future())
+            worker = await self._admission.worker(ticket)
+            try:
+                status, answer = await worker.ask(request)
+                break
+            except WorkerEndedError:
+                ended = await worker.ended
+                if not request.is_whole:
+                    raise ended from None
+            finally:
+                if worker.stays:
+                    self._admission.done(ticket)
+                    self._admission.add(worker)
+                else:
+                    worker.close()
+                    worker.ended.add_done_callback(partial(self._free, ticket))
         self._admission.take(len(answer))
         return status, answer
+
+    def _free(self, ticket: Ticket, _: object) -> None:
+        self._admission.done(ticket)
 
     def sent(self, answer: bytearray) -> None:
         self._admission.give(len(answer))
@@ -120,13 +125,15 @@ class Pool:
         finally:
             control.close()
             loader.kill()
-            code = loader.wait()
+            trouble = (
+                f"The process that holds the model ended {end_in_words(loader.wait())}; it is "
+                "started again, later each time."
+            )
             for worker in list(self._workers.values()):
-                self._forget(worker, None)
-        return (
-            f"The process that holds the model ended {end_in_words(code)}; it is started again, "
-            "later each time."
-        )
+                self._forget(
+                    worker, RequestError(503, f"{trouble} Try again in a moment.", RETRY_LATER)
+                )
+        return trouble
 
     async def _follow(self, control: socket.socket, loader: int, tasks: asyncio.TaskGroup) -> None:
         """Do what the loader's news ask for; return when it has ended."""
@@ -142,16 +149,16 @@ class Pool:
                     case ("ended", int(pid), int(code)):
                         self._last_end = code
                         if worker := self._workers.get(pid):
-                            self._forget(worker, code)
+                            self._forget(worker, _died_of_a_request(code))
                             tasks.create_task(self._start_worker(control))
 
-    def _forget(self, worker: RemoteWorker, code: int | None) -> None:
+    def _forget(self, worker: RemoteWorker, end: RequestError) -> None:
         del self._workers[worker.pid]
         if not self._workers:
             self._some.clear()
         worker.close()
         self._admission.forget(worker)
-        worker.ended.set_result(code)
+        worker.ended.set_result(end)
 
     async def _open(self, control: socket.socket, loader: int, versions: list[Version]) -> None:
         """Serve what was loaded, once workers run and what they hold is known."""
@@ -201,6 +208,17 @@ class Pool:
         self._some.set()
         self._admission.add(worker)
         return True
+
+
+def _died_of_a_request(code: int) -> RequestError:
+    likely = code == -signal.SIGKILL
+    return RequestError(
+        500,
+        f"The model's process ended {end_in_words(code)} on this request; it was replaced, and "
+        "other requests are not affected."
+        + " So it ends where memory does: send smaller batches."
+        * likely,
+    )
 
 
 def _say(sentence: str) -> None:

@@ -1,6 +1,6 @@
 """TensorFlow Serving's predict request, from body to answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,22 @@ from .errors import RequestError, quoted
 from .models import ServedModel
 from .tensors import Array, TensorSpec, array_from_json
 
+_AT_ONCE = 4096
+"""Values that are made into JSON at once: as Python's objects they take many times their bytes."""
 
-def predict(model: ServedModel, body: bytes | bytearray) -> bytes:
+
+def predict(model: ServedModel, body: bytes | bytearray) -> bytearray:
     """Answer a predict request, or raise RequestError.
 
     Row form (`instances`) is answered with `predictions`, column form (`inputs`) with `outputs`. A
     name is left out where there is only one output, as TensorFlow Serving does.
     """
-    request = _parse(body)
-    if "instances" in request:
-        tensors = _tensors_from_rows(request["instances"], model.inputs)
-        batch = len(request["instances"])
-        outputs = _checked(model.run(tensors))
-        return _to_json({"predictions": _rows(outputs, batch)})
-    tensors = _tensors_from_columns(request["inputs"], model.inputs)
-    columns = {name: _plain(array) for name, array in _checked(model.run(tensors)).items()}
-    return _to_json({"outputs": next(iter(columns.values())) if len(columns) == 1 else columns})
+    tensors, batch = _tensors(_parse(body), model.inputs)
+    # Nothing holds what the body was parsed to any more: the answer gets its memory.
+    outputs = _checked(model.run(tensors))
+    if batch is None:
+        return _written("outputs", _columns(outputs))
+    return _written("predictions", _rows(outputs, batch))
 
 
 def _parse(body: bytes | bytearray) -> dict[str, Any]:
@@ -62,6 +62,15 @@ def _unlike(body: bytes | bytearray) -> str | None:
     except UnicodeDecodeError as error:
         return f"UTF-8, which JSON is written in: {error.reason} at byte {error.start}"
     return "JSON in UTF-8 but holds bytes of zero, as UTF-16 does; send it as UTF-8"
+
+
+def _tensors(
+    request: dict[str, Any], specs: Mapping[str, TensorSpec]
+) -> tuple[dict[str, Array], int | None]:
+    """The inputs and, in row form, how many rows they have."""
+    if "instances" in request:
+        return _tensors_from_rows(request["instances"], specs), len(request["instances"])
+    return _tensors_from_columns(request["inputs"], specs), None
 
 
 def _tensors_from_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Array]:
@@ -110,7 +119,27 @@ def _checked(outputs: dict[str, Array]) -> dict[str, Array]:
     return outputs
 
 
-def _rows(outputs: dict[str, Array], batch: int) -> Any:
+def _written(key: str, pieces: Iterable[bytes | memoryview]) -> bytearray:
+    answer = bytearray(b'{"%b":' % key.encode())
+    for piece in pieces:
+        answer += piece
+    answer += b"}"
+    return answer
+
+
+def _columns(outputs: dict[str, Array]) -> Iterator[bytes | memoryview]:
+    if len(outputs) == 1:
+        yield from _array(*outputs.values())
+        return
+    begin = b"{"
+    for name, array in outputs.items():
+        yield begin + orjson.dumps(name) + b":"
+        yield from _array(array)
+        begin = b","
+    yield b"}"
+
+
+def _rows(outputs: dict[str, Array], batch: int) -> Iterator[bytes | memoryview]:
     for name, array in outputs.items():
         if array.shape[:1] != (batch,):
             raise RequestError(
@@ -118,20 +147,42 @@ def _rows(outputs: dict[str, Array], batch: int) -> Any:
                 f"Output '{name}' has no row per instance; ask in column form ('inputs') instead.",
             )
     if len(outputs) == 1:
-        return _plain(next(iter(outputs.values())))
-    return [{name: _plain(array[row]) for name, array in outputs.items()} for row in range(batch)]
+        yield from _array(*outputs.values())
+        return
+
+    def objects(part: slice) -> list[dict[str, Any]]:
+        columns = [_plain(array[part]) for array in outputs.values()]
+        return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    yield from _list(batch, sum(array[:1].size for array in outputs.values()), objects)
 
 
-def _plain(value: Any) -> Any:
+def _array(array: Array) -> Iterator[bytes | memoryview]:
+    if array.ndim == 0:
+        yield _json(_plain(array))
+    else:
+        size = array[:1].size
+        yield from _list(len(array), size, lambda part: _plain(array[part]))
+
+
+def _list(
+    length: int, size: int, values: Callable[[slice], object]
+) -> Iterator[bytes | memoryview]:
+    """A JSON list, of which some are made at a time; `size` is how many values are in one of it."""
+    step = max(1, _AT_ONCE // max(1, size))
+    yield b"["
+    for begin in range(0, length, step):
+        if begin:
+            yield b","
+        yield memoryview(_json(values(slice(begin, begin + step))))[1:-1]
+    yield b"]"
+
+
+def _plain(array: Array) -> Any:
     """What orjson can write: it knows neither arrays of text or of no dimension, nor `longlong`."""
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    if isinstance(value, np.ndarray) and value.dtype.kind == "O":
-        return value.tolist()
-    if isinstance(value, np.integer):
-        return value.item()
-    return value  # not .tolist() for all: that widens float32, and 0.2 becomes 0.20000000298
+    # Not .tolist() for all: that widens float32, and 0.2 becomes 0.20000000298.
+    return array[()] if array.dtype.kind == "f" else array.tolist()
 
 
-def _to_json(answer: dict[str, Any]) -> bytes:
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

@@ -27,6 +27,7 @@ def work(connection: socket.socket, versions: Mapping[str, ServedModel]) -> None
     stays = True
     while stays:
         head = Head.from_bytes(_piece(stream))
+        answer: bytes | bytearray
         body = Body(head.encoding, head.limit)
         try:
             _read(stream, body)
@@ -40,7 +41,8 @@ def work(connection: socket.socket, versions: Mapping[str, ServedModel]) -> None
             status = 500
             answer = _error("The server failed on this request; its log has the reason.")
         stays = len(body.bytes) <= SMALL
-        connection.sendall(Tail(status, stays, len(answer)).to_bytes() + answer)
+        connection.sendall(Tail(status, stays, len(answer)).to_bytes())
+        connection.sendall(answer)
 
 
 def _read(stream: BinaryIO, body: Body) -> None:

@@ -119,6 +119,31 @@ def main(directory: Path) -> None:
             path, [node("Identity", ["count"], ["same"])], *same(kind), as_others_write=True, **how
         )
 
+    # Two outputs, as scikit-learn's classifiers have them with zipmap=False.
+    for name, classes in (
+        ("numbered", {"classlabels_ints": [0, 1]}),
+        ("named", {"classlabels_strings": ["healthy", "ill"]}),
+    ):
+        how = {"coefficients": [-1.0, 1.0], "intercepts": [0.0, 0.0], "post_transform": "SOFTMAX"}
+        kind = TensorProto.INT64 if name == "numbered" else TensorProto.STRING
+        save(
+            directory / name / "1" / "model.onnx",
+            [
+                node(
+                    "LinearClassifier",
+                    ["x"],
+                    ["label", "scores"],
+                    domain="ai.onnx.ml",
+                    multi_class=1,
+                    **how,
+                    **classes,
+                )
+            ],
+            [tensor("x", TensorProto.FLOAT, ["batch", 1])],
+            [tensor("label", kind, ["batch"]), tensor("scores", TensorProto.FLOAT, ["batch", 2])],
+            as_others_write=True,
+        )
+
     # What ONNX Runtime refuses, each for a reason of its own.
     for name, location, content in (
         ("elsewhere", "weights.bin", None),

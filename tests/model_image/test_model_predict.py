@@ -202,6 +202,21 @@ def test_several_inputs_and_outputs_go_by_name(versions_server: Server) -> None:
     }
 
 
+@pytest.mark.parametrize(("model", "labels"), [("numbered", (0, 1)), ("named", ("healthy", "ill"))])
+def test_a_long_answer_with_several_outputs_is_whole(
+    start_server: StartServer, other_models: Path, model: str, labels: tuple[object, object]
+) -> None:
+    server = start_server(MODEL_PATH=str(other_models / model))
+    server.wait_until("/health/ready", 200)
+    numbers = [[number % 7 - 3] for number in range(10_001)]
+
+    rows = server.predict({"instances": numbers}).json()["predictions"]
+    columns = server.predict({"inputs": numbers}).json()["outputs"]
+
+    assert [row["label"] for row in rows] == [labels[number > 0] for (number,) in numbers]
+    assert columns == {name: [row[name] for row in rows] for name in ("label", "scores")}
+
+
 def test_the_newest_version_is_the_default_and_newest_is_a_matter_of_numbers(
     versions_server: Server,
 ) -> None:

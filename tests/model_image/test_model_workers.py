@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,13 @@ def divider(start_server: StartServer, other_models: Path) -> Server:
     return server
 
 
+@pytest.fixture
+def never_answering(image: Path, start_server: StartServer, tmp_path: Path) -> Server:
+    server = start_server(command=with_loader(image, held_up("worker.predict", tmp_path / "never")))
+    server.wait_until("/health/ready", 200)
+    return server
+
+
 def divide(server: Server, a: int, b: int) -> httpx.Response:
     return server.predict({"inputs": {"a": [a], "b": [b]}})
 
@@ -77,6 +85,62 @@ def test_a_worker_that_is_killed_is_replaced(divider: Server) -> None:
         worker.kill()
     until(lambda: len(workers_of(divider)) == 2 and not set(workers_of(divider)) & set(before))
     assert divide(divider, 6, 3).json() == {"outputs": [2]}
+
+
+def begun(server: Server) -> socket.socket:
+    """A request of which a worker waits for the last byte."""
+    connection = socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0))
+    head = b"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\n"
+    connection.sendall(head + b"Content-Length: 28\r\n\r\n" + b'{"inputs":{"a":[6],"b":[3]}')
+    time.sleep(0.2)  # for a worker to have it
+    return connection
+
+
+def test_a_request_whose_worker_ends_before_it_had_any_of_it_gets_another(divider: Server) -> None:
+    with begun(divider) as connection:
+        for worker in workers_of(divider):
+            worker.kill()
+        connection.sendall(b"}")
+        answer = connection.recv(65536) + connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"outputs":[2]}')
+
+
+def test_no_request_is_given_to_a_worker_that_has_ended(divider: Server) -> None:
+    for _ in range(2):
+        with begun(divider):
+            for worker in workers_of(divider):
+                worker.kill()
+            time.sleep(0.5)  # for the server to hear of it
+    for _ in range(20):
+        assert divide(divider, 6, 3).json() == {"outputs": [2]}
+    assert "Traceback" not in divider.stderr.read_text()
+
+
+@pytest.mark.parametrize(
+    ("victims", "status", "about"),
+    [
+        (workers_of, 500, "with SIGKILL on this request; it was replaced"),
+        (workers_of, 500, "send smaller batches"),
+        (lambda server: [loader_of(server)], 503, "holds the model ended with SIGKILL"),
+    ],
+    ids=["worker", "worker, what to do", "loader"],
+)
+def test_a_request_whose_worker_is_killed_is_told_what_ended(
+    never_answering: Server,
+    victims: Callable[[Server], list[psutil.Process]],
+    status: int,
+    about: str,
+) -> None:
+    server = never_answering
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.predict, {"instances": [[1]]})
+        time.sleep(0.2)  # for a worker to have it
+        for victim in victims(server):
+            victim.kill()
+        answer = asked.result()
+    assert about in error_of(answer, status)
+    assert ("retry-after" in answer.headers) == (status == 503)
 
 
 def test_a_loader_that_is_killed_is_started_again(divider: Server) -> None:
