@@ -42,6 +42,8 @@ mkdir -p "$target/bin" "$target/model"
 if [ -d "$source/model" ]; then
   echo "build.sh: taking the model from model/"
   model=$source/model
+elif [ -e "$source/model" ] || [ -L "$source/model" ]; then
+  fail "model is no folder; the place of a model is model/<version>/model.onnx."
 else
   echo "build.sh: training the model"
   model=$work/model

@@ -1,16 +1,17 @@
 """Start the server, or with `--check` only prove that the model can be served."""
 
+import os
 import signal
 import sys
 
 # Before the rest is imported, which takes most of the start: the first process of a container
-# ignores what it does not handle. uvicorn stops cleanly on SIGTERM and then raises it again; being
-# told to stop is no failure. It may have come before: bin/model-server blocks it until now.
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+# ignores what it does not handle. Being told to stop is no failure, and nothing is to be cleaned up
+# yet. An exception, which sys.exit is, can get lost on its way out of what imports. The signal may
+# have come before: bin/model-server blocks it until now.
+signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 import asyncio  # noqa: E402
-import os  # noqa: E402
 
 from .errors import StartError  # noqa: E402
 from .settings import Settings  # noqa: E402

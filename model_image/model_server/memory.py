@@ -1,7 +1,7 @@
 """What a body costs, and how much of it the memory holds at once.
 
-Measured by `tests/model_image/test_model_memory.py` with bodies of 8 MB, rows and columns alike: how
-far resident memory rose (`VmHWM`) from before `predict` to after it or, where that is more, to
+Measured by `tests/model_image/test_model_memory.py` with bodies of 8 MB, rows and columns alike:
+how far resident memory rose (`VmHWM`) from before `predict` to after it or, where that is more, to
 where the server has the answer too; per MB of body, which counts itself. MB are 2**20 bytes.
 
 | body | MB per MB |

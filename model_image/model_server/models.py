@@ -9,7 +9,7 @@ import onnxruntime as ort
 from .catalogue import Version
 from .errors import RequestError, StartError
 from .model_file import without_rank
-from .tensors import Array, TensorSpec
+from .tensors import Array, TensorSpec, is_served
 from .unloadable import one_line, unlike_json, why_not
 
 
@@ -30,28 +30,24 @@ class ServedModel(Version):
         free = without_rank(path)
         super().__init__(
             version,
-            inputs=self._specs(path, "input", self._session.get_inputs(), free),
-            outputs=self._specs(path, "output", self._session.get_outputs(), free),
+            inputs={i.name: self._spec(path, "input", i, free) for i in self._session.get_inputs()},
+            outputs={
+                o.name: self._spec(path, "output", o, free) for o in self._session.get_outputs()
+            },
         )
         if not self.outputs:
             raise StartError(f"{path} has no output to answer with; export it with one.")
 
-    @staticmethod
-    def _specs(
-        path: Path, role: str, arguments: list[ort.NodeArg], free: set[str]
-    ) -> dict[str, TensorSpec]:
-        specs = {}
-        for argument in arguments:
-            # Of an output ONNX Runtime may know more than the graph says.
-            shape = None if argument.name in free and not argument.shape else argument.shape
-            try:
-                spec = TensorSpec.from_graph(argument.name, argument.type, shape)
-            except KeyError:
-                raise StartError(
-                    f"{path}: {role} {argument.name!r} {unlike_json(argument.type)}"
-                ) from None
-            specs[spec.name] = spec
-        return specs
+    def _spec(self, path: Path, role: str, argument: ort.NodeArg, free: set[str]) -> TensorSpec:
+        # Of an output ONNX Runtime may know more than the graph says.
+        shape = None if argument.name in free and not argument.shape else argument.shape
+        try:
+            return TensorSpec.from_graph(argument.name, argument.type, shape)
+        except KeyError:
+            inputs = [each.name for each in self._session.get_inputs()]
+            others = [each.name for each in self._session.get_outputs() if is_served(each.type)]
+            why = unlike_json(argument.type, inputs, others if role == "output" else [])
+            raise StartError(f"{path}: {role} {argument.name!r} {why}") from None
 
     @property
     def description(self) -> Version:
@@ -84,6 +80,9 @@ def find_versions(root: Path) -> dict[int, Path]:
     Raises:
         StartError: if there is none, or anything that somebody may take for one and is not served.
     """
+    for path in sorted(root.glob("*")):
+        if path.is_file() and (path.suffix == ".onnx" or _is_version(path.name)):
+            raise StartError(f"{path} would not be served: it is in no version's folder; {_LAYOUT}")
     found: dict[int, Path] = {}
     folders = sorted(p for p in root.glob("*") if p.is_dir() and not p.name.startswith("."))
     for folder in folders:

@@ -1,6 +1,7 @@
 """The process that speaks HTTP, and nothing else: what may take long or crash is its children's."""
 
 import asyncio
+import signal
 
 import uvicorn
 
@@ -35,11 +36,13 @@ async def serve(settings: Settings) -> None:
             timeout_graceful_shutdown=10,
         )
     )
-    workers = asyncio.create_task(pool.run())
 
-    def stop(_: object) -> None:
+    def stop(*_: object) -> None:
         server.should_exit = True
 
+    # uvicorn has handlers of its own while it runs, and in the end tells the one before.
+    signal.signal(signal.SIGTERM, stop)
+    workers = asyncio.create_task(pool.run())
     workers.add_done_callback(stop)
     await server.serve()
     if workers.done():

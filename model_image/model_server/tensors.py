@@ -44,6 +44,11 @@ _JSON_NAMES = {
 }
 
 
+def is_served(onnx_type: str) -> bool:
+    """Whether JSON can carry it."""
+    return onnx_type in _TYPES
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """One input or output of a graph. A dimension is a size, or None where any size will do."""
@@ -124,9 +129,11 @@ def _fit(leaves: list[Any], spec: TensorSpec) -> Array:
     try:
         if spec.dtype.kind != "f":
             return np.array(leaves, dtype=spec.dtype)
-        wide = np.array(leaves, dtype=np.float64)
-        if np.abs(wide).max() <= np.finfo(spec.dtype).max:
-            return wide.astype(spec.dtype)
+        with np.errstate(over="ignore"):
+            # Rounded before it is compared: written short, the largest number looks larger.
+            array = np.array(leaves, dtype=np.float64).astype(spec.dtype)
+        if np.isfinite(array).all():
+            return array
     except OverflowError:
         pass
     raise _out_of_range(spec)

@@ -5,13 +5,19 @@ from pathlib import Path
 
 _OTHERS = (
     (
-        b"version https://git-lfs",
+        rb"version https://git-lfs",
         "a pointer of Git LFS and not the file itself: git lfs pull brings it",
     ),
-    (b"<", "a web page: download the file itself"),
-    (b"PK\x03\x04", "a zip archive, as PyTorch and Keras write: export the model to ONNX"),
-    (b"\x80", "a Python pickle: convert the model to ONNX"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes: convert the model to ONNX"),
+    (
+        rb"<\s*ir_version|ir_version\s*:|\{\s*\"irVersion",
+        "text: ONNX's own forms for people to read; make a model of it with onnx.save(onnx.load("
+        'old, format=...), new), where the format is "onnxtxt", "textproto" or "json"',
+    ),
+    (rb"<", "a web page, or XML: download the file itself"),
+    (rb"\x1f\x8b", "packed by gzip: unpack it"),
+    (rb"PK\x03\x04", "a zip archive, as PyTorch and Keras write: export the model to ONNX"),
+    (rb"\x80", "a Python pickle: convert the model to ONNX"),
+    (rb"\x89HDF", "an HDF5 file, as Keras writes: convert the model to ONNX"),
 )
 
 # What is in ONNX Runtime's words, and what to do then.
@@ -60,15 +66,22 @@ def why_not(path: Path, error: Exception) -> str:
     return f"is not a model that can be run: {reason.rstrip('.')}; {step}."
 
 
-def unlike_json(onnx_type: str) -> str:
-    """What follows the name of an input or output whose type is not served."""
+def unlike_json(onnx_type: str, inputs: list[str], others: list[str]) -> str:
+    """What follows the name of an input or output whose type is not served.
+
+    `others` are the names of outputs that are, where one of them is not.
+    """
     if onnx_type.startswith("tensor("):
-        step = "this type is not served: put a Cast between it and a tensor of float"
-    else:
-        step = "only tensors are served: export the model with plain ones"
+        return (
+            f"is a {onnx_type}, and this type is not served: put a Cast between it and a tensor of "
+            "float."
+        )
+    steps = ["export the model with plain ones"]
     if "map(" in onnx_type:
-        step += ", which converters of classifiers do with zipmap=False"
-    return f"is a {onnx_type}, and {step}."
+        steps[0] += ", which converters of classifiers do with zipmap=False"
+    if others:
+        steps.append(f"leave it out with onnx.utils.extract_model(old, new, {inputs}, {others})")
+    return f"is a {onnx_type}, and only tensors are served: {', or '.join(steps)}."
 
 
 def _mistaken_for(path: Path) -> str | None:
@@ -77,7 +90,7 @@ def _mistaken_for(path: Path) -> str | None:
         start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         return "empty: copy or export it again"
-    return next((what for magic, what in _OTHERS if start.startswith(magic)), None)
+    return next((what for begin, what in _OTHERS if re.match(begin, start)), None)
 
 
 def one_line(error: Exception) -> str:

@@ -94,25 +94,62 @@ def check_folder(project: Path, context: str) -> None:
 
 def _flaw(project: Path, context: str) -> tuple[str, str] | None:
     """What would be lost on the way into the image, and the command that mends it."""
-    model = project / context / "model"
-    inside, cd = model.resolve(), f"cd {shlex.quote(context)} && "
+    model, cd = project / context / "model", f"cd {shlex.quote(context)} && "
+    flaw = _link_astray(model) or _no_folder(model) or _same_version(model)
+    return flaw and (flaw[0], cd + flaw[1])
+
+
+def _link_astray(model: Path) -> tuple[str, str] | None:
     for path in (model, *sorted(model.rglob("*"))):
         if not path.is_symlink():
             continue
+        try:
+            leads_to = path.resolve(strict=True)
+        except (OSError, RuntimeError):  # a loop is either, by the version of Python
+            return (
+                f"model/ is whole, and {path} is a symbolic link that leads nowhere: bring what it "
+                "leads to, or do without it",
+                f"rm {shlex.quote(str(path.relative_to(model.parent)))}",
+            )
         # The build is sent the link, and of what it leads to what lies in the same folder.
         leaves = path == model or path.readlink().is_absolute()
-        if leaves or not path.exists() or not path.resolve().is_relative_to(inside):
+        if leaves or not leads_to.is_relative_to(model.resolve()):
             return (
-                "model/ is whole, and "
-                f"{path} is a symbolic link that leads out of it, or nowhere (as in a hub's cache)",
-                f"{cd}cp -RL model model.copy && rm -r model && mv model.copy model",
+                f"model/ is whole, and {path} is a symbolic link that leads out of it (as in a "
+                "hub's cache)",
+                "cp -RL model model.copy && rm -r model && mv model.copy model",
             )
+    return None
+
+
+def _no_folder(model: Path) -> tuple[str, str] | None:
+    """A file where a folder belongs would be passed over."""
+    versions = [int(p.name) for p in model.glob("*") if re.fullmatch(VERSION, p.name)]
+    lone = next((p for p in model.glob("*.onnx") if p.is_file()), None)
+    if model.is_file():
+        steps = "mv model model.onnx && mkdir -p model/1 && mv model.onnx model/1/model.onnx"
+        return f"model is a folder, and {model} is a file", steps
+    if lone:
+        version = f"model/{max(versions, default=0) + 1}"
+        steps = f"mkdir {version} && mv {shlex.quote(f'model/{lone.name}')} {version}/model.onnx"
+        return f"model/ holds a folder for each version, and {lone} is in none", steps
+    for file in sorted(p for p in model.glob("*") if re.fullmatch(VERSION, p.name)):
+        if file.is_file():
+            name = f"model/{file.name}"
+            return (
+                f"model/ holds a folder for each version, and {file} is a file",
+                f"mv {name} {name}.onnx && mkdir {name} && mv {name}.onnx {name}/model.onnx",
+            )
+    return None
+
+
+def _same_version(model: Path) -> tuple[str, str] | None:
     versions: dict[int, str] = {}
     for name in sorted(p.name for p in model.glob("*") if re.fullmatch(VERSION, p.name)):
         if (same := versions.setdefault(int(name), name)) != name:
             return (
                 f"versions are different, and model/{same} and model/{name} are the same one",
-                f"{cd}mv model/{same} unused-{same}",
+                f"mv model/{same} unused-{same}",
             )
     return None
 
@@ -126,6 +163,8 @@ def _problem(project: Path, context: str) -> str | None:
         if folder.resolve() != project.resolve() / context:
             return f"{folder} is behind a symbolic link"
         return _missing(folder)
+    except RuntimeError:  # a loop, as Python up to 3.12 has it
+        return f"{folder} is behind a symbolic link"
     except OSError as error:
         return f"{error.filename} cannot be read ({error.strerror})"
     except ValueError:  # a NUL in the folder's name, or a Dockerfile that is no text

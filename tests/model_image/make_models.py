@@ -99,6 +99,19 @@ def main(directory: Path) -> None:
         [count],
         [helper.make_tensor_sequence_value_info("list", TensorProto.INT64, ["batch"])],
     )
+    # What a MultiOutputClassifier is converted to: a list of what its classifiers say.
+    save(
+        directory / "several" / "1" / "model.onnx",
+        [
+            node("Identity", ["count"], ["label"]),
+            node("SequenceConstruct", ["count", "count"], ["probabilities"]),
+        ],
+        [count],
+        [
+            tensor("label", TensorProto.INT64, ["batch"]),
+            helper.make_tensor_sequence_value_info("probabilities", TensorProto.INT64, ["batch"]),
+        ],
+    )
     # What scikit-learn's classifiers are converted to where nobody says zipmap=False.
     number = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
     maps = helper.make_sequence_type_proto(helper.make_map_type_proto(TensorProto.INT64, number))

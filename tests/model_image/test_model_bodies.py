@@ -65,10 +65,16 @@ def packed(client: httpx.Client, body: bytes, encoding: str = "gzip") -> httpx.R
         (gzip.compress(ONE), "gzip"),
         (gzip.compress(ONE), "GZIP"),
         (gzip.compress(ONE[:9]) + gzip.compress(ONE[9:]), "gzip"),
+        (gzip.compress(ONE) + b"\0" * 500, "gzip"),
+        (gzip.compress(ONE[:9]) + b"\0" * 500 + gzip.compress(ONE[9:]), "gzip"),
+        (b"".join(gzip.compress(ONE[at : at + 1]) for at in range(len(ONE))), "gzip"),
         (ONE, "identity"),
         (ONE, ""),
     ],
-    ids=["gzip", "in capitals", "two members", "as it is", "no encoding"],  # gzip holds the time
+    ids=[
+        *("gzip", "in capitals", "two members", "padded", "padded within", "many members"),
+        *("as it is", "no encoding"),
+    ],  # gzip holds the time
 )
 def test_a_body_may_be_packed(client: httpx.Client, body: bytes, encoding: str) -> None:
     assert packed(client, body, encoding).json() == ANSWER
@@ -103,6 +109,11 @@ def test_another_encoding_is_refused_with_what_is_taken(
 def test_broken_gzip_is_refused(client: httpx.Client, body: bytes) -> None:
     assert "not valid gzip" in error_of(packed(client, body), 400)
     assert packed(client, gzip.compress(ONE)).json() == ANSWER
+
+
+def test_more_members_than_any_tool_writes_are_refused(client: httpx.Client) -> None:
+    body = gzip.compress(b"") * 10_001 + gzip.compress(ONE)
+    assert "more than 10000 members of gzip" in error_of(packed(client, body), 400)
 
 
 def test_a_bomb_is_refused_without_being_unpacked(client: httpx.Client, server: Server) -> None:

@@ -126,6 +126,20 @@ def test_a_link_that_the_training_leaves_is_followed(
     assert not (tmp_path / "image/opt/model-server/model/1/model.onnx").is_symlink()
 
 
+@pytest.mark.parametrize("what", ["file", "dangling link"])
+def test_what_is_no_folder_is_not_passed_over_for_the_demo(
+    source_copy: Path, build_image: BuildImage, tmp_path: Path, what: str
+) -> None:
+    model = source_copy / "model"
+    if what == "file":
+        model.write_text("weights")
+    else:
+        model.symlink_to("nothing")
+    built = build_image(source_copy, tmp_path / "image")
+    assert built.returncode == 1
+    assert "build.sh: model is no folder; the place of a model is" in _one_sentence(built.stderr)
+
+
 def test_a_training_that_leaves_no_model_fails_the_build(
     source_copy: Path, build_image: BuildImage, tmp_path: Path
 ) -> None:
@@ -167,6 +181,7 @@ def test_what_links_of_a_model_lead_to_is_in_the_image(
     [
         ("zipmap", "model with plain ones, which converters of classifiers do with zipmap=False."),
         ("sequence", "is a seq(tensor(int64)), and only tensors are served: export the model with"),
+        ("several", "leave it out with onnx.utils.extract_model(old, new, ['count'], ['label'])."),
         ("german", "by the rules of de_DE.UTF-8, which are not installed; export it with"),
         ("elsewhere", 'elsewhere/1/weights.bin"; put that file there, too, by the same name.'),
         ("outside", "put its weights into the same folder: onnx.save_model("),
@@ -205,7 +220,9 @@ def test_why_a_model_cannot_be_served_is_said_whole(
     ("content", "environment", "about"),
     [
         ({}, {}, "No model under {path}; the place of a model is <version>/model.onnx"),
-        ({"model.onnx": b"x"}, {}, "No model under {path}; the place of a model is <version>/"),
+        ({"model.onnx": b"x"}, {}, "{path}/model.onnx would not be served: it is in no version's"),
+        ({"1/model.onnx": b"x", "model.onnx": b"y"}, {}, "{path}/model.onnx would not be served: "),
+        ({"1/model.onnx": b"x", "2": b"y"}, {}, "{path}/2 would not be served: it is in no ver"),
         (
             {f"{2**63}/model.onnx": b"x"},
             {},
@@ -233,6 +250,11 @@ def test_why_a_model_cannot_be_served_is_said_whole(
             "{path}/1/model.onnx is a web page",
         ),
         ({"1/model.onnx": b"\x08\x0a\x3a\x99"}, {}, "is cut off, or no ONNX model: copy or export"),
+        ({"1/model.onnx": b"<"}, {}, "{path}/1/model.onnx is a web page, or XML: download the"),
+        ({"1/model.onnx": b"ir_version: 10\ngraph {"}, {}, "{path}/1/model.onnx is text: ONNX's"),
+        ({"1/model.onnx": b"<ir_version: 10>\nagraph"}, {}, "{path}/1/model.onnx is text: ONNX's"),
+        ({"1/model.onnx": b'{"irVersion": "10"}'}, {}, "{path}/1/model.onnx is text: ONNX's own"),
+        ({"1/model.onnx": b"\x1f\x8b\x08"}, {}, "{path}/1/model.onnx is packed by gzip: unpack it"),
         ({"1/model.onnx": b"PK\x03\x04zip"}, {}, "{path}/1/model.onnx is a zip archive, as"),
         ({"1/model.onnx": b"\x80\x04\x95"}, {}, "{path}/1/model.onnx is a Python pickle: conv"),
         ({}, {"MODEL_NAME": "a/b"}, "MODEL_NAME is 'a/b'; it is part of the URL"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,19 @@ def test_inputs_may_be_named_in_both_forms(client: httpx.Client) -> None:
 def test_float32_results_are_written_without_noise_digits(client: httpx.Client) -> None:
     response = client.post(PREDICT, json={"instances": [[0.1]]})
     assert response.text == '{"predictions":[[-0.8]]}'
+
+
+@pytest.mark.parametrize("largest", ["3.4028235e38", "-3.4028235e38", "3.4028234663852886e38"])
+def test_the_largest_number_is_taken_as_short_as_it_is_written(
+    start_server: StartServer, other_models: Path, largest: str
+) -> None:
+    server = start_server(MODEL_PATH=str(other_models / "any_rank"))
+    server.wait_until("/health/ready", 200)
+    answer = httpx.post(
+        server.url + "/v1/models/model:predict",
+        content=f'{{"inputs": {{"x": {largest}, "factor": 1}}}}',
+    )
+    assert answer.json() == {"outputs": math.copysign(3.4028235e38, float(largest))}
 
 
 def test_a_version_can_be_named(client: httpx.Client) -> None:

@@ -107,18 +107,55 @@ def test_a_model_behind_a_link_that_a_build_cannot_follow_is_refused(
     assert (project / "good/model/1/model.onnx").is_file()
 
 
-def test_a_link_that_leads_nowhere_is_refused_and_the_command_takes_nothing_away(
-    project: Path,
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("model/1/data", "nothing"),
+        ("model/1/data", "../../nothing"),
+        ("model/1/data", "data"),
+        ("model/1/a b", "/nothing"),
+        ("model/1/data", "model.onnx/x"),
+        ("model", "model"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_refused(project: Path, link: str, target: str) -> None:
+    model, path = project / "good/model/1/model.onnx", project / "good" / link
+    if path.name != "model":
+        model.parent.mkdir(parents=True)
+        model.touch()
+    path.symlink_to(target)
+
+    _mended_as_told(project, f"{path} is a symbolic link that leads nowhere")
+    assert model.is_file() == (path.name != "model")
+
+
+@pytest.mark.parametrize(
+    ("file", "at"),
+    [
+        ("model", "model/1/model.onnx"),
+        ("model/model.onnx", "model/1/model.onnx"),
+        ("model/my net.onnx", "model/1/model.onnx"),
+        ("model/2", "model/2/model.onnx"),
+    ],
+)
+def test_a_file_where_a_folder_belongs_is_refused_and_put_where_it_belongs(
+    project: Path, file: str, at: str
 ) -> None:
-    link = project / "good/model/1/model.onnx"
-    link.parent.mkdir(parents=True)
-    link.symlink_to("nothing")
+    path = project / "good" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("weights")
 
-    with pytest.raises(PydanticCustomError, match=re.escape(str(link))) as refused:
-        check_folder(project, "good")
+    _mended_as_told(project, f"{path} is ")
+    assert (project / "good" / at).read_text() == "weights"
 
-    assert _typed(refused.value, project) != 0
-    assert link.is_symlink()
+
+def test_a_model_beside_its_versions_becomes_the_newest(project: Path) -> None:
+    (project / "good/model/7").mkdir(parents=True)
+    (project / "good/model/7/model.onnx").touch()
+    (project / "good/model/model.onnx").write_text("weights")
+
+    _mended_as_told(project, "is in none")
+    assert (project / "good/model/8/model.onnx").read_text() == "weights"
 
 
 def _mended_as_told(project: Path, problem: str) -> None:
