@@ -55,7 +55,7 @@ model_image = ContainerImage(
     else ContainerImageArgs(
         push_to=push_to,
         context=cfg.model_image.context,
-        build_args=cfg.model_image.build_args,
+        build_args=cfg.model_image.all_build_args,
     ),
 )
 model = model_container(

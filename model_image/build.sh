@@ -37,28 +37,7 @@ mkdir -p "${DESTDIR:-/}"
 root=$(CDPATH='' cd -- "${DESTDIR:-/}" && pwd -P)
 target=${root%/}/opt/model-server
 rm -rf "$target"
-mkdir -p "$target/bin" "$target/model"
-
-if [ -d "$source/model" ]; then
-  echo "build.sh: taking the model from model/"
-  model=$source/model
-elif [ -e "$source/model" ] || [ -L "$source/model" ]; then
-  fail "model is no folder; the place of a model is model/<version>/model.onnx."
-else
-  echo "build.sh: training the model"
-  model=$work/model
-  install "$work/venv" --only-group train
-  mkdir "$model"
-  "$work/venv/bin/python" -P "$source/train.py" "$model"
-fi
-# A hub's cache is made of links; what they lead to belongs into the image.
-cp -RL "$model/." "$target/model/" || fail "the model cannot be copied as it is; see above."
-
-echo "build.sh: installing the server"
-install "$target/venv" --no-dev --compile-bytecode
-cp -R "$source/model_server" "$target/model_server"
-rm -rf "$target/model_server/__pycache__"
-"$target/venv/bin/python" -m compileall -q "$target/model_server"
+mkdir -p "$target/bin"
 
 # Operators on text want the locale en_US.UTF-8. glibc's own C.UTF-8 has the same letters, and is in
 # every Debian.
@@ -68,6 +47,36 @@ if [ -d /usr/lib/locale/C.utf8 ]; then
 else
   echo "build.sh: /usr/lib/locale/C.utf8 is not there; models that work on text may not load" >&2
 fi
+
+# What comes into the image: $MODEL, or model/, or what train.py makes.
+if [ -n "${MODEL:-}" ]; then
+  model=$source/$MODEL
+  [ -e "$model" ] || fail "MODEL is $MODEL, which is not there; it is a path inside this directory."
+elif [ -e "$source/model" ] || [ -L "$source/model" ]; then
+  model=$source/model
+else
+  echo "build.sh: training the model"
+  model=$work/model
+  install "$work/train" --only-group train
+  mkdir "$model"
+  "$work/train/bin/python" -P "$source/train.py" "$model"
+fi
+[ "$model" = "$work/model" ] || echo "build.sh: taking the model from ${model#"$source/"}"
+groups=$("$python" -P "$source/formats.py" "$model") || exit 1
+converter=$python
+if [ -n "$groups" ]; then
+  echo "build.sh: installing what converts it"
+  # shellcheck disable=SC2086  one option for each word
+  install "$work/convert" $(printf -- '--only-group %s ' $groups)
+  converter=$work/convert/bin/python
+fi
+PYTHONPATH=$source LOCPATH=$target/locale "$converter" -P -m convert "$model" "$target/model"
+
+echo "build.sh: installing the server"
+install "$target/venv" --no-dev --compile-bytecode
+cp -R "$source/model_server" "$target/model_server"
+rm -rf "$target/model_server/__pycache__"
+"$target/venv/bin/python" -m compileall -q "$target/model_server"
 
 cat >"$target/bin/model-server" <<'WRAPPER'
 #!/bin/sh

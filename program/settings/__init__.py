@@ -22,11 +22,11 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from common.names import LOCATION, PROJECT
 from common.stack_file import Environment
 from components.nginx_sidecar import VERSION
-from program.settings import regions, sizes
+from program.settings import model_folder, regions, sizes
 from program.settings import tags as tags_of_azure
 from program.settings.certificates import Certificates
 from program.settings.clients import Client
-from program.settings.model_image import ModelImage, check_build_args, check_folder
+from program.settings.model_image import ModelImage
 from program.settings.refusals import Rule, Section, refusal, sentences
 from program.settings.server_names import ServerNames
 from program.settings.sizes import GroupResources
@@ -262,13 +262,10 @@ class StackSettings(Section):
                     )
 
     def _model_can_be_built(self) -> Iterator[PydanticCustomError]:
-        image = self.model_image
-        if image.ref is not None:
+        if self.model_image.ref is not None:
             return
         try:
-            check_folder(PROJECT, image.context)
-            dockerfile = (PROJECT / image.context / "Dockerfile").read_text(encoding="utf-8")
-            check_build_args(dockerfile, image.build_args)
+            model_folder.check(PROJECT, self.model_image)
         except PydanticCustomError as refused:
             yield refused
 

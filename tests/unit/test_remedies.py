@@ -87,7 +87,8 @@ def test_a_remedy_helps_and_takes_nothing_away(path: tuple[str | int, ...], kind
 
         assert sentence not in sentences(after), "what is typed does not help"
         if "each " not in sentence and "different" not in sentence:
-            assert " rm " not in remedy[-1], sentence
+            # Which model there is only its owner knows; a stack can be without the key.
+            assert " rm " not in remedy[-1] or path == ("modelImage", "model"), sentence
             others = {key for key in before if key[: len(path)] != path}
             assert others - keys(after) == set(), "it takes something else away"
 

@@ -15,7 +15,7 @@ BY_DIGEST = (
     "an image by digest, in lower case and without a scheme (a tag can change under a "
     "running stack)"
 )
-DECLARED = "arguments that the Dockerfile declares with ARG (PYTHON_IMAGE)"
+DECLARED = "arguments that the Dockerfile declares with ARG (MODEL, PYTHON_IMAGE, TRUST_PICKLE)"
 FOLDER = "a folder of this project with a Dockerfile and a model"
 ZEROS = "0" * 64
 PREBUILT = f"registry.example.com/model@sha256:{ZEROS}"
@@ -374,7 +374,7 @@ CASES: Cases = {
             wrong(
                 "modelImage",
                 "model_image",
-                "an object with context, buildArgs, ref",
+                "an object with context, model, trustPickle, buildArgs, ref",
                 write("modelImage", {}),
             )
         ],

@@ -96,8 +96,8 @@ CASES: Cases = {
     "unknown key of the image": (
         {"modelImage": {"tag": "1"}},
         [
-            "modelImage.tag: there is no such key; allowed are context, buildArgs, ref. "
-            "Type: pulumi config rm --path modelImage.tag"
+            "modelImage.tag: there is no such key; allowed are context, model, trustPickle, "
+            "buildArgs, ref. Type: pulumi config rm --path modelImage.tag"
         ],
     ),
     "misspelt key of a client": (

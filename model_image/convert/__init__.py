@@ -1,0 +1,1 @@
+"""Makes ONNX of a model when the image is built, and proves that both answer alike."""

@@ -1,0 +1,105 @@
+"""Whether a converted model answers as the original does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime as ort
+
+from .converted import Array, ConversionError, Converted, Row
+
+RELATIVE, ABSOLUTE = 1e-3, 1e-4
+"""How far two numbers may be apart: conversion goes from double to single precision."""
+_ROWS, _FREE = 60, 3
+"""How many rows are made up, and the size of other dimensions that are free."""
+_WORDS = ("", "a", "A word", "two words", "naïve", "Größe 42", "不 yes", "x" * 300)
+
+
+def check(converted: Converted, rows: Sequence[Row] | None) -> str:
+    """Compare on samples, or on made-up rows where there are none; say on how many.
+
+    Raises:
+        ConversionError: with the largest difference.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4  # of shapes that a converter declared wrongly
+    session = ort.InferenceSession(converted.path, options, providers=["CPUExecutionProvider"])
+    tensors = given(session, rows) if rows else made_up(session)
+    names = [output.name for output in session.get_outputs()]
+    answers = dict(zip(names, session.run(names, dict(tensors)), strict=True))
+    expected = converted.original(tensors)
+    if not expected:
+        raise ConversionError("has no answer that could be compared with the original's")
+    largest = max(_difference(name, expected[name], answers[name]) for name in expected)
+    count = len(next(iter(tensors.values())))
+    kind = "given" if rows else "made-up"
+    return f"{count} {kind} rows are answered alike; the largest difference is {largest:.2g}"
+
+
+def given(session: ort.InferenceSession, rows: Sequence[Row]) -> dict[str, Array]:
+    """The tensors of rows as in a request."""
+    inputs = session.get_inputs()
+    if not all(isinstance(row, dict) for row in rows):
+        rows = [{inputs[0].name: row} for row in rows]
+    tensors = {}
+    for one in inputs:
+        try:
+            values = np.array([row[one.name] for row in rows], dtype=_type(one))
+            # Columns of scikit-learn's have a dimension of 1 behind.
+            tensors[one.name] = values if values.ndim == len(one.shape) else values[..., np.newaxis]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConversionError(
+                f"has samples that do not fit: for {one.name!r} ({one.type}) {error!r}"
+            ) from None
+    return tensors
+
+
+def made_up(session: ort.InferenceSession) -> dict[str, Array]:
+    """Rows of every size of number, the same in each build."""
+    random = np.random.default_rng(1)
+    scale = np.repeat([0.1, 1, 10, 100], _ROWS // 4)
+    tensors = {}
+    for one in session.get_inputs():
+        rest = tuple(size if isinstance(size, int) else _FREE for size in one.shape[1:])
+        type_ = _type(one)
+        values: Array
+        if type_.kind == "f":
+            values = random.standard_normal((_ROWS, *rest))
+            values *= scale.reshape(-1, *[1] * len(rest))
+        elif type_.kind == "O":
+            values = random.choice(np.array(_WORDS, dtype=object), (_ROWS, *rest))
+        else:  # small, as places in a table are
+            values = random.integers(0, 2, (_ROWS, *rest))
+        tensors[one.name] = values.astype(type_)
+    return tensors
+
+
+def _type(argument: ort.NodeArg) -> np.dtype[np.generic]:
+    name = argument.type.removeprefix("tensor(").removesuffix(")")
+    type_: np.dtype[np.generic] = np.dtype(
+        {"string": "O", "float": "f4", "double": "f8"}.get(name, name)
+    )
+    return type_
+
+
+def _difference(name: str, expected: Array, answer: Array) -> float:
+    """The largest of an output; ConversionError where it is too large."""
+    if expected.size != answer.size:
+        raise ConversionError(
+            f"differs from its original: output {name!r} has the shape {answer.shape}, and not "
+            f"{expected.shape}"
+        )
+    expected, answer = expected.reshape(-1), answer.reshape(-1)
+    if {expected.dtype.kind, answer.dtype.kind} <= set("fiub"):
+        apart = np.abs(expected.astype(float) - answer.astype(float))
+        alike = np.isclose(answer, expected, RELATIVE, ABSOLUTE, equal_nan=True)
+    else:  # names of classes
+        alike = expected.astype(str) == answer.astype(str)
+        apart = np.where(alike, 0.0, np.inf)
+    if not alike.all():
+        worst = np.argmax(np.where(alike, -1, np.nan_to_num(apart, nan=np.inf)))
+        raise ConversionError(
+            f"differs from its original: output {name!r} is {answer[worst]} where that says "
+            f"{expected[worst]}, the worst of {np.sum(~alike)} among {alike.size} values; put "
+            "samples of the kind it was trained on beside it, or export it to ONNX yourself"
+        )
+    return float(np.nan_to_num(apart).max(initial=0))

@@ -1,0 +1,27 @@
+"""What a converter returns, and what ends a conversion."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Row = Any
+"""An instance as in a request: a value, a list, or an object with a value for each input."""
+
+
+class ConversionError(Exception):
+    """Its text is the one sentence that a build ends with, without the path before it."""
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model as ONNX, and as it was."""
+
+    path: Path
+    """The ONNX file."""
+    original: Callable[[Mapping[str, Array]], Mapping[str, Array]]
+    """Answers of the original for ONNX's inputs, by the names of ONNX's outputs. An output that the
+    original has not is left out."""

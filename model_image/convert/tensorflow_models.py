@@ -1,0 +1,79 @@
+"""TensorFlow and Keras: by tf2onnx, from a SavedModel or what Keras saves."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+# What it says of the processor is nobody's concern here. Read when it is imported.
+os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
+
+import keras
+import tensorflow as tf
+
+from .converted import Array, ConversionError, Converted, Row
+
+OPSET = 18
+"""The newest that tf2onnx writes."""
+SIGNATURE = "serving_default"
+
+
+def convert(path: Path, _: Sequence[Row] | None, target: Path) -> Converted:
+    """Convert a signature: `serving_default`, or the only one. Names of inputs and outputs stay."""
+    with tempfile.TemporaryDirectory() as scratch:
+        saved = path if path.is_dir() else _exported(path, Path(scratch) / "saved")
+        try:
+            model = tf.saved_model.load(str(saved))
+        except Exception as error:
+            raise ConversionError(f"cannot be loaded: {_first_line(error)}") from error
+        name = _signature(list(model.signatures))
+        _run_tf2onnx(saved, name, target)
+    signature = model.signatures[name]
+
+    def original(tensors: Mapping[str, Array]) -> dict[str, Array]:
+        answers = signature(**{key: tf.constant(value) for key, value in tensors.items()})
+        return {key: value.numpy() for key, value in answers.items()}
+
+    return Converted(target, original)
+
+
+def _exported(path: Path, saved: Path) -> Path:
+    try:
+        model: Any = keras.models.load_model(path, compile=False, safe_mode=True)
+        model.export(saved, verbose=False)
+    except Exception as error:
+        raise ConversionError(f"cannot be loaded: {_first_line(error)}") from error
+    return saved
+
+
+def _signature(names: list[str]) -> str:
+    if SIGNATURE in names:
+        return SIGNATURE
+    if len(names) != 1:
+        raise ConversionError(
+            f"has the signatures {', '.join(names) or 'none'}; save it with one called {SIGNATURE}"
+        )
+    return names[0]
+
+
+def _run_tf2onnx(saved: Path, signature: str, target: Path) -> None:
+    run = subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "tf2onnx.convert", "--saved-model", saved),
+            *("--signature_def", signature, "--tag", "serve"),
+            *("--opset", str(OPSET), "--output", target),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if run.returncode != 0:
+        raise ConversionError(f"cannot be converted: {run.stdout.strip().splitlines()[-1][:300]}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300]
