@@ -34,11 +34,11 @@ SHELL_SCRIPTS = $(wildcard $(sort \
 
 ##@ Run it on this machine (S=local), no cloud account needed
 .PHONY: up call preview review outputs logs refresh bundle smoke certificates down
-up: venv ## Deploy the stack and make one verified prediction
+up: venv ## Deploy the stack and make one verified prediction; MODEL=path serves your own model
 	@# Before minutes are spent on the tools.
 	@test -x .local/tools/bin/pulumi || $(LOCALCLOUD) ports --stack $(S)
 	@$(MAKE) tools
-	@$(LOCALCLOUD) up --stack $(S) $(ARGS)
+	@$(LOCALCLOUD) up --stack $(S) $(if $(MODEL),--model '$(MODEL)') $(ARGS)
 
 call: venv ## Make one verified prediction
 	@$(LOCALCLOUD) call --stack $(S) $(ARGS)

@@ -8,7 +8,9 @@ import shlex
 import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
 from localcloud.home import Home
+from localcloud.model import place
 from localcloud.stack import LocalStack, clear, foreign, opened, plain, require_ports_of
 
-DEMO_INSTANCES = [[10.0], [9.0]]
+LONGEST_BODY = 1000
+"""Characters that a terminal shows with pleasure."""
 
 
 def main() -> int:
@@ -32,6 +36,8 @@ def main() -> int:
     for name, (_, description) in COMMANDS.items():
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="local", help="as in Pulumi.<stack>.yaml")
+        if name == "up":
+            command.add_argument("--model", type=Path, help="a model to serve from now on")
         if name == "preview":
             command.add_argument("--diff", action="store_true", help="show every property")
         if name == "outputs":
@@ -65,14 +71,15 @@ def main() -> int:
 
 def up(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack) as local:
+        if arguments.model:
+            place(arguments.model, local.config)
         local.up(on_event=Display().on_event)
         outputs = plain(local.stack.outputs())
         bundles = _write_bundles(local, outputs)
     if outputs["endpoint"]["auth"] != "mtls":
         print(f"The endpoint takes plain HTTP from anybody: {outputs['endpoint']['predictUrl']}")
     elif bundles:
-        _predict(bundles[0])
-        explain(bundles[0], outputs["endpoint"])
+        explain(bundles[0], outputs["endpoint"], _predict(bundles[0]))
 
 
 def preview(arguments: argparse.Namespace) -> None:
@@ -190,24 +197,37 @@ def _write_bundles(local: LocalStack, outputs: dict[str, Any]) -> list[Path]:
     return [local.home.bundles / client for client in certificates]
 
 
-def _predict(bundle: Path) -> None:
+def _predict(bundle: Path) -> list[Any] | None:
+    """Return what was predicted for, where there is an example that the model takes."""
     import httpx  # noqa: PLC0415  slow to import
 
-    from clients.predict import predict  # noqa: PLC0415
+    from clients.predict import example, predict  # noqa: PLC0415
 
     try:
-        predictions = predict(bundle, DEMO_INSTANCES)
+        instances = example(bundle)
+        predictions = predict(bundle, instances)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.BAD_REQUEST:
+            raise Refusal(f"{error}; type `make logs` to see what its containers say") from None
+        # It is made up, and only the model's owner knows what the numbers mean.
+        said = error.response.text
+        print(f"\nAs {bundle.name}: the model refuses an example, send it your own: {said}")
+        return None
     except (httpx.HTTPError, OSError) as error:
         raise Refusal(
             f"the endpoint did not answer {bundle.name}: {error}. Type `make logs` to see what "
             "its containers say"
         ) from None
-    print(f"\nPredicted over mutual TLS as {bundle.name}: {DEMO_INSTANCES} -> {predictions}")
+    answered = textwrap.shorten(f"{instances} -> {predictions}", 400, placeholder=" ...")
+    print(f"\nPredicted over mutual TLS as {bundle.name}: {answered}")
+    return instances
 
 
-def explain(bundle: Path, endpoint: dict[str, Any]) -> None:
+def explain(bundle: Path, endpoint: dict[str, Any], instances: list[Any] | None) -> None:
     folder = bundle.relative_to(Path.cwd()) if bundle.is_relative_to(Path.cwd()) else bundle
-    body = json.dumps({"instances": DEMO_INSTANCES})
+    body = json.dumps({"instances": instances})
+    if instances is None or len(body) > LONGEST_BODY:
+        body = '{"instances": [...]}'
     print(f"""
 Endpoint  {endpoint["url"]}
 Bundle    {folder}/ (client.crt, client.key, ca.crt, endpoint.json)

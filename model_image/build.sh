@@ -66,8 +66,8 @@ groups=$("$python" -P "$source/formats.py" "$model") || exit 1
 converter=$python
 if [ -n "$groups" ]; then
   echo "build.sh: installing what converts it"
-  # shellcheck disable=SC2086  one option for each word
-  install "$work/convert" $(printf -- '--only-group %s ' $groups)
+  # shellcheck disable=SC2086 # one option for each word
+  install "$work/convert" $groups
   converter=$work/convert/bin/python
 fi
 PYTHONPATH=$source LOCPATH=$target/locale "$converter" -P -m convert "$model" "$target/model"

@@ -173,12 +173,12 @@ def _format(path: Path) -> Format:
 
 
 def main(root: str) -> None:
-    """Print the names of the groups that convert a model, or why there is none."""
+    """Print the options of uv for the groups that convert a model, or why there is none."""
     try:
         found = find(Path(root), trusts_pickles=os.environ.get("TRUST_PICKLE") == "true")
     except FormatError as error:
         sys.exit(f"{error}.")
-    print(*sorted({one.format.group for one in found if one.format.group}))
+    print(*sorted({f"--only-group {one.format.group}" for one in found if one.format.group}))
 
 
 if __name__ == "__main__":

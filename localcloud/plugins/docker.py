@@ -119,7 +119,9 @@ class Docker(Plugin):
                 "the local cloud runs only images that were built on this machine, and "
                 f"{prebuilt} was not; take modelImage.ref out of the stack file, or deploy to Azure"
             )
-        command = _last_command(self._dockerfile(build))
+        dockerfile = self._dockerfile(build).read_text(encoding="utf-8")
+        command = _last_command(self._dockerfile(build), dockerfile)
+        arguments = _declared(dockerfile)
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "rootfs").mkdir(parents=True)
         started = time.monotonic()
@@ -128,7 +130,8 @@ class Docker(Plugin):
             ["sh", "build.sh"],  # noqa: S607
             cwd=context,
             env={
-                **self._environment,
+                # As for docker: an argument is what the stack file says, or nothing.
+                **{k: v for k, v in self._environment.items() if k not in arguments},
                 "TMPDIR": os.environ.get("TMPDIR", ""),
                 **build.get("args", {}),
                 "DESTDIR": str(folder / "rootfs"),
@@ -155,13 +158,17 @@ class Docker(Plugin):
         return self.project / str(build.get("dockerfile", f"{build['context']}/Dockerfile"))
 
 
-def _last_command(dockerfile: Path) -> list[str]:
+def _declared(dockerfile: str) -> set[str]:
+    """Names of build arguments."""
+    lines = re.findall(r"^ARG (.*)$", dockerfile, re.MULTILINE)
+    return {word.partition("=")[0] for line in lines for word in line.split()}
+
+
+def _last_command(path: Path, dockerfile: str) -> list[str]:
     """What the Dockerfile's image runs."""
-    commands: list[str] = re.findall(
-        r"^CMD (\[.*\])$", dockerfile.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    commands: list[str] = re.findall(r"^CMD (\[.*\])$", dockerfile, re.MULTILINE)
     if not commands:
-        raise Refusal(f'{dockerfile} has no line CMD ["program", …]')
+        raise Refusal(f'{path} has no line CMD ["program", …]')
     return list(json.loads(commands[-1]))
 
 

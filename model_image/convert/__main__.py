@@ -1,6 +1,6 @@
 """`python -m convert <model> <target>`: write `<target>/<version>/model.onnx` for each version.
 
-Runs in the environment whose groups `formats.py` named.
+Runs in an environment with the groups that `formats.py` named.
 """
 
 import importlib

@@ -23,34 +23,37 @@ def check(converted: Converted, rows: Sequence[Row] | None) -> str:
     options = ort.SessionOptions()
     options.log_severity_level = 4  # of shapes that a converter declared wrongly
     session = ort.InferenceSession(converted.path, options, providers=["CPUExecutionProvider"])
-    tensors = given(session, rows) if rows else made_up(session)
+    inputs = given(session, rows) if rows else made_up(session)
     names = [output.name for output in session.get_outputs()]
-    answers = dict(zip(names, session.run(names, dict(tensors)), strict=True))
-    expected = converted.original(tensors)
+    # The original has the samples as they are: what single precision loses of them counts, too.
+    tensors = {one.name: inputs[one.name].astype(_type(one)) for one in session.get_inputs()}
+    answers = dict(zip(names, session.run(names, tensors), strict=True))
+    expected = converted.original(inputs)
     if not expected:
         raise ConversionError("has no answer that could be compared with the original's")
     largest = max(_difference(name, expected[name], answers[name]) for name in expected)
-    count = len(next(iter(tensors.values())))
+    count = len(next(iter(inputs.values())))
     kind = "given" if rows else "made-up"
     return f"{count} {kind} rows are answered alike; the largest difference is {largest:.2g}"
 
 
 def given(session: ort.InferenceSession, rows: Sequence[Row]) -> dict[str, Array]:
-    """The tensors of rows as in a request."""
-    inputs = session.get_inputs()
+    """The inputs of rows as in a request, in Python's precision."""
+    arguments = session.get_inputs()
     if not all(isinstance(row, dict) for row in rows):
-        rows = [{inputs[0].name: row} for row in rows]
-    tensors = {}
-    for one in inputs:
+        rows = [{arguments[0].name: row} for row in rows]
+    inputs = {}
+    for one in arguments:
         try:
-            values = np.array([row[one.name] for row in rows], dtype=_type(one))
+            type_ = np.dtype(float) if _type(one).kind == "f" else _type(one)
+            values = np.array([row[one.name] for row in rows], dtype=type_)
             # Columns of scikit-learn's have a dimension of 1 behind.
-            tensors[one.name] = values if values.ndim == len(one.shape) else values[..., np.newaxis]
+            inputs[one.name] = values if values.ndim == len(one.shape) else values[..., np.newaxis]
         except (KeyError, TypeError, ValueError) as error:
             raise ConversionError(
                 f"has samples that do not fit: for {one.name!r} ({one.type}) {error!r}"
             ) from None
-    return tensors
+    return inputs
 
 
 def made_up(session: ort.InferenceSession) -> dict[str, Array]:

@@ -23,5 +23,5 @@ class Converted:
     path: Path
     """The ONNX file."""
     original: Callable[[Mapping[str, Array]], Mapping[str, Array]]
-    """Answers of the original for ONNX's inputs, by the names of ONNX's outputs. An output that the
-    original has not is left out."""
+    """Answers of the original, by the names of ONNX's outputs, for inputs by the names of ONNX's.
+    An output that the original has not is left out."""

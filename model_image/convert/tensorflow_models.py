@@ -34,7 +34,8 @@ def convert(path: Path, _: Sequence[Row] | None, target: Path) -> Converted:
     signature = model.signatures[name]
 
     def original(tensors: Mapping[str, Array]) -> dict[str, Array]:
-        answers = signature(**{key: tf.constant(value) for key, value in tensors.items()})
+        types = {name: spec.dtype for name, spec in signature.structured_input_signature[1].items()}
+        answers = signature(**{key: tf.constant(tensors[key], types[key]) for key in types})
         return {key: value.numpy() for key, value in answers.items()}
 
     return Converted(target, original)

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from clients.bundle import write_bundle
-from clients.predict import predict
+from clients.predict import example, predict
 from common.names import PROJECT
 from localcloud.__main__ import explain
 from localcloud.home import Home
@@ -94,7 +94,8 @@ def test_what_up_prints_works_as_printed(
     local: LocalStack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call(local, tmp_path)
-    explain(tmp_path / "alice", local.stack.outputs()["endpoint"].value)
+    bundle = tmp_path / "alice"
+    explain(bundle, local.stack.outputs()["endpoint"].value, example(bundle))
     printed = capsys.readouterr().out
     shell = printed.split("With curl:")[1].split("Again:")[0]
 

@@ -311,6 +311,25 @@ def test_a_build_sees_its_arguments_and_the_deployers_environment_not_the_engine
     assert "/stand-ins" not in seen
 
 
+def test_a_build_takes_no_argument_from_the_deployers_environment(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make up MODEL=path` leaves one there, and so may the user's shell."""
+    dockerfile = project.context / "Dockerfile"
+    dockerfile.write_text("ARG BASE=x MODEL\n" + dockerfile.read_text() + 'ARG FLAG="a"\n')
+    for name in ("BASE", "MODEL", "FLAG", "OTHER"):
+        monkeypatch.setenv(name, "the deployer's")
+    project.docker = Docker(
+        project.cloud, project.folder, project.folder / "images", print, records_only=False
+    )
+    project.script('echo "$BASE,$MODEL,$FLAG,$OTHER" > "$DESTDIR/seen"')
+
+    project.up(build={"context": "ctx", "args": {"MODEL": "given"}})
+
+    (seen,) = (project.folder / "images").glob("*/rootfs/seen")
+    assert seen.read_text() == ",given,,the deployer's\n"
+
+
 def test_recording_builds_nothing_and_pushes_a_name(project: Project) -> None:
     project.docker.records_only = True
 

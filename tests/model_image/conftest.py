@@ -26,7 +26,7 @@ SOURCE = ROOT / "model_image"
 CACHE = ROOT / ".local" / "test-images" / "model"
 
 StartServer = Callable[..., "Server"]
-BuildImage = Callable[[Path, Path], subprocess.CompletedProcess[str]]
+BuildImage = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @dataclass
@@ -50,8 +50,9 @@ class Server:
             time.sleep(0.02)
         pytest.fail(f"{path} did not answer {status}: {self.stderr.read_text()}")
 
-    def predict(self, body: object) -> httpx.Response:
-        return httpx.post(self.url + "/v1/models/model:predict", json=body, timeout=30)
+    def predict(self, body: object, version: int | None = None) -> httpx.Response:
+        path = "/v1/models/model" if version is None else f"/v1/models/model/versions/{version}"
+        return httpx.post(f"{self.url}{path}:predict", json=body, timeout=30)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -69,11 +70,13 @@ class Server:
         pytest.fail(f"no line of request {request_id} in the log")
 
 
-def run_build(source: Path, destination: Path) -> subprocess.CompletedProcess[str]:
+def run_build(
+    source: Path, destination: Path, **arguments: str
+) -> subprocess.CompletedProcess[str]:
     """Run a copy's build.sh as the local cloud does."""
     return subprocess.run(
         [source / "build.sh"],
-        env={**os.environ, "DESTDIR": str(destination)},
+        env={**os.environ, **arguments, "DESTDIR": str(destination)},
         capture_output=True,
         text=True,
         check=False,
