@@ -23,7 +23,7 @@ TRUST = "modelImage.trustPickle: true, or TRUST_PICKLE=true of build.sh"
 IN_WORDS = (
     "ONNX (.onnx), TensorFlow (a folder with saved_model.pb), Keras (.keras, .h5), scikit-learn "
     "(.skops, or .joblib and .pkl where pickles are trusted), XGBoost (.ubj, .json), "
-    "LightGBM (.txt)"
+    "LightGBM (.txt); of PyTorch, torch.onnx.export makes ONNX"
 )
 
 
