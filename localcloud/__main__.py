@@ -9,10 +9,11 @@ import shutil
 import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pulumi import automation
 
@@ -46,8 +47,8 @@ def main() -> int:
             command.add_argument("container", nargs="?", help="all containers if left out")
     use_utf8()
     arguments = parser.parse_args()
-    # As Ctrl-C: otherwise a run that is ended says nothing, and leaves the plugins' files open.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         COMMANDS[arguments.command][0](arguments)
@@ -67,6 +68,15 @@ def main() -> int:
         )
         return 130
     return 0
+
+
+def interrupt(_: int, __: object) -> NoReturn:
+    """On SIGTERM as on Ctrl-C: a run that ends at once says nothing, and leaves files open.
+
+    The Automation API has threads that read from what is closed then, and fail of it.
+    """
+    threading.excepthook = lambda _: None
+    raise KeyboardInterrupt
 
 
 def up(arguments: argparse.Namespace) -> None:

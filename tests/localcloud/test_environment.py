@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import venv
 import zipfile
 from pathlib import Path
@@ -206,3 +208,39 @@ def test_the_reason_of_a_failed_step_is_its_last_error_and_no_hint_about_it() ->
     )
 
     assert (run.returncode, run.stderr) == (1, "B (cause: Connection refused): C\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_says_so_and_nothing_of_its_threads(
+    number: signal.Signals,
+) -> None:
+    """One that reads from what is closed, as the Automation API has them, fails of it."""
+    code = """
+import os, signal, sys, threading
+from localcloud import __main__ as main
+reader, writer = os.pipe()
+stream = os.fdopen(reader)
+stream.close()
+def run(_):
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+        signal.pause()
+    finally:
+        thread = threading.Thread(target=stream.readline)
+        thread.start()
+        thread.join()
+main.COMMANDS["up"] = (run, "")
+main.argparse.ArgumentParser.parse_args = lambda _: main.argparse.Namespace(command="up")
+sys.exit(main.main())
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(int(number))],
+        cwd=PROJECT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert run.returncode == 130
+    assert run.stderr.startswith("interrupted; `make up` puts in order what is left")
+    assert len(run.stderr.splitlines()) == 1
