@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from common.refusal import Refusal
 
@@ -42,7 +43,9 @@ def use_utf8() -> None:
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is getattr(sys, f"__{name}__") and type(stream) is io.TextIOWrapper:
+        if stream is None:  # closed by who started us (`>&-`)
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+        elif stream is getattr(sys, f"__{name}__") and type(stream) is io.TextIOWrapper:
             buffered = stream.line_buffering
             lasting = _Unread(stream.detach(), encoding="utf-8", line_buffering=buffered)
             setattr(sys, name, lasting)

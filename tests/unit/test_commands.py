@@ -46,3 +46,18 @@ def test_it_goes_on_when_nobody_reads_any_more(
 
     assert process.returncode == 0
     assert os.path.exists(done)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_it_goes_on_when_its_output_is_closed_from_the_start(
+    closed: str, tmp_path: os.PathLike[str]
+) -> None:
+    done = os.path.join(tmp_path, "done")
+    script = LONG.format(flush=True, done=done)
+    shell = ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, script]
+
+    run = subprocess.run(shell, cwd=PROJECT, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0
+    assert os.path.exists(done)
+    assert "Traceback" not in run.stderr
