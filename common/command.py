@@ -44,7 +44,8 @@ def use_utf8() -> None:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by who started us (`>&-`)
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  for good
+            setattr(sys, name, nowhere)
         elif stream is getattr(sys, f"__{name}__") and type(stream) is io.TextIOWrapper:
             buffered = stream.line_buffering
             lasting = _Unread(stream.detach(), encoding="utf-8", line_buffering=buffered)

@@ -15,6 +15,7 @@ import sys
 from common.command import finished
 
 def run():
+    sys.stdout.reconfigure(line_buffering=sys.stderr.isatty())
     for number in range(20_000):
         print("line", number, flush={flush})
         print("line", number, file=sys.stderr)
