@@ -27,7 +27,7 @@ PYTEST := $(PYTHON) -m pytest
 
 TYPED := $(wildcard *.py common components conformance localcloud clients operations policy program review scripts tests)
 # The model image has its own environment, so its types are checked there.
-MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT=$(CURDIR)/.local/model-check uv run --quiet --frozen --group dev --group train mypy
+MODEL_CHECK ?= cd model_image && UV_PROJECT_ENVIRONMENT='$(CURDIR)/.local/model-check' uv run --quiet --frozen --group dev --group train mypy
 SHELL_SCRIPTS = $(wildcard $(sort \
 	$(shell git ls-files --cached --others --exclude-standard -- '*.sh') \
 	$(shell git grep --untracked -lE '^.!/.*[/ ](ba|da)?sh$$' -- ':!*.py' ':!*.md')))

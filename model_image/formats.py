@@ -167,6 +167,8 @@ def _format(path: Path) -> Format:
             ["mkdir", path],
             ["mv", model, path],
         )
+    if not path.exists():
+        raise FormatError(f"{path} is not there, or a link that leads nowhere", ["ls", path.parent])
     if fitting is None:
         raise FormatError(f"{path} is no model that is known; known are {IN_WORDS}", ["ls", path])
     return fitting

@@ -100,6 +100,7 @@ def test_a_request_whose_worker_ends_before_it_had_any_of_it_gets_another(divide
     with begun(divider) as connection:
         for worker in workers_of(divider):
             worker.kill()
+        time.sleep(0.5)  # for the server to hear of it
         connection.sendall(b"}")
         answer = connection.recv(65536) + connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200 ")
