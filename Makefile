@@ -104,6 +104,7 @@ generate: venv ## Write the files that are made from the code
 	@$(PYTHON) -m scripts.generate
 
 check: venv ## Lint, format, types, which room may know which, Dockerfiles, shell scripts, workflows, generated files
+	@git rev-parse 2>/dev/null || { echo "make check looks at what git knows: run it in a clone" >&2; exit 1; }
 	@scripts/setup.sh actionlint
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check

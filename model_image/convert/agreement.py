@@ -11,6 +11,8 @@ RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """How far two numbers may be apart: conversion goes from double to single precision."""
 _ROWS, _FREE = 60, 3
 """How many rows are made up, and the size of other dimensions that are free."""
+_MOSTLY = 0.5
+"""Below this share of equal values it is not for the samples that others differ."""
 _WORDS = ("", "a", "A word", "two words", "naïve", "Größe 42", "不 yes", "x" * 300)
 
 
@@ -22,19 +24,34 @@ def check(converted: Converted, rows: Sequence[Row] | None) -> str:
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4  # of shapes that a converter declared wrongly
-    session = ort.InferenceSession(converted.path, options, providers=["CPUExecutionProvider"])
+    try:
+        session = ort.InferenceSession(converted.path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no other base class
+        raise _not_run(error) from error
     inputs = given(session, rows) if rows else made_up(session)
     names = [output.name for output in session.get_outputs()]
     # The original has the samples as they are: what single precision loses of them counts, too.
     tensors = {one.name: inputs[one.name].astype(_type(one)) for one in session.get_inputs()}
-    answers = dict(zip(names, session.run(names, tensors), strict=True))
+    try:
+        answers = dict(zip(names, session.run(names, tensors), strict=True))
+    except Exception as error:  # as above
+        raise _not_run(error) from error
     expected = converted.original(inputs)
     if not expected:
         raise ConversionError("has no answer that could be compared with the original's")
-    largest = max(_difference(name, expected[name], answers[name]) for name in expected)
+    largest = max(
+        _difference(name, expected[name], answers[name], are_given=bool(rows)) for name in expected
+    )
     count = len(next(iter(inputs.values())))
     kind = "given" if rows else "made-up"
     return f"{count} {kind} rows are answered alike; the largest difference is {largest:.2g}"
+
+
+def _not_run(error: Exception) -> ConversionError:
+    reason = " ".join(str(error).split())[:400]
+    return ConversionError(
+        f"becomes no ONNX that can be run, so it computes with what ONNX has not: {reason}"
+    )
 
 
 def given(session: ort.InferenceSession, rows: Sequence[Row]) -> dict[str, Array]:
@@ -84,7 +101,7 @@ def _type(argument: ort.NodeArg) -> np.dtype[np.generic]:
     return type_
 
 
-def _difference(name: str, expected: Array, answer: Array) -> float:
+def _difference(name: str, expected: Array, answer: Array, *, are_given: bool) -> float:
     """The largest of an output; ConversionError where it is too large."""
     if expected.size != answer.size:
         raise ConversionError(
@@ -100,9 +117,14 @@ def _difference(name: str, expected: Array, answer: Array) -> float:
         apart = np.where(alike, 0.0, np.inf)
     if not alike.all():
         worst = np.argmax(np.where(alike, -1, np.nan_to_num(apart, nan=np.inf)))
+        step = "the converter gets this kind of model wrong: take another kind"
+        if are_given:
+            step = "single precision is too little for it, or the converter gets it wrong: scale it"
+        elif np.mean(alike) > _MOSTLY:
+            step = "put samples of the kind it was trained on beside it"
         raise ConversionError(
             f"differs from its original: output {name!r} is {answer[worst]} where that says "
-            f"{expected[worst]}, the worst of {np.sum(~alike)} among {alike.size} values; put "
-            "samples of the kind it was trained on beside it, or export it to ONNX yourself"
+            f"{expected[worst]}, the worst of {np.sum(~alike)} among {alike.size} values; {step}, "
+            "or export it to ONNX yourself"
         )
     return float(np.nan_to_num(apart).max(initial=0))

@@ -1,5 +1,6 @@
 """XGBoost and LightGBM: by onnxmltools, from the files that both write for their models."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ def _xgboost(path: Path) -> tuple[Any, Any]:
     booster = xgboost.Booster(model_file=path)
     booster.feature_names = None  # onnxmltools takes numbered ones only
     booster.feature_types = None
+    if json.loads(booster.save_config())["learner"]["objective"]["name"] == "multi:softmax":
+        booster.set_param("objective", "multi:softprob")  # or the original tells classes alone
     types = [("x", FloatTensorType([None, booster.num_features()]))]
     model = onnxmltools.convert_xgboost(booster, initial_types=types, target_opset=OPSET)
     return model, lambda x: booster.predict(xgboost.DMatrix(x))

@@ -13,9 +13,13 @@ import skops.io
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from .converted import Array, ConversionError, Converted, Row
 
+_KNOWN = {"numpy.dtype"}
+_SCORES = ("sklearn.feature_selection.", "sklearn.metrics.")
 OPSETS = {"": 21, "ai.onnx.ml": 3}
 
 
@@ -27,19 +31,15 @@ def convert(path: Path, rows: Sequence[Row] | None, target: Path) -> Converted:
     estimator = _loaded(path)
     if not hasattr(estimator, "fit"):
         raise ConversionError(f"holds a {type(estimator).__name__} and no estimator")
-    columns = list(rows[0]) if rows and isinstance(rows[0], dict) else None
-    options = {id(estimator): {"zipmap": False}} if is_classifier(estimator) else None
     try:
-        model = to_onnx(
-            estimator,
-            initial_types=_types(estimator, rows),
-            options=options,
-            target_opset=OPSETS,
-        )
-    except ConversionError:
-        raise
-    except Exception as error:  # skl2onnx raises what it likes
-        raise ConversionError(f"cannot be converted: {_first_line(error)}") from error
+        check_is_fitted(estimator)
+    except NotFittedError:
+        raise ConversionError("is not fitted: call fit() before it is saved") from None
+    columns = list(rows[0]) if rows and isinstance(rows[0], dict) else None
+    model = _converted(estimator, _types(estimator, rows))
+    for output in [one for one in model.graph.output if not one.type.HasField("tensor_type")]:
+        print(f"leaving out the output {output.name}: only tensors are served")
+        model.graph.output.remove(output)
     target.write_bytes(model.SerializeToString())
     names = [output.name for output in model.graph.output]
 
@@ -49,9 +49,26 @@ def convert(path: Path, rows: Sequence[Row] | None, target: Path) -> Converted:
             x = pd.DataFrame({name: tensors[name].reshape(-1) for name in columns})
         elif x.dtype.kind == "O":
             x = x.reshape(-1)
+        else:
+            x = x.astype(float)  # some take nothing else than what they were fitted with
         return dict(zip(names, _answers(estimator, x), strict=False))
 
     return Converted(target, original)
+
+
+def _converted(estimator: Any, types: list[tuple[str, Any]]) -> Any:
+    # Lists of maps from class to probability otherwise; some classifiers know no such option.
+    several: list[Any] = [{id(estimator): {"zipmap": False}}] if is_classifier(estimator) else []
+    for options in (*several, None):
+        try:
+            return to_onnx(estimator, initial_types=types, options=options, target_opset=OPSETS)
+        except Exception as error:  # skl2onnx raises what it likes
+            if options is None or "Option 'zipmap' not in" not in str(error):
+                raise ConversionError(
+                    f"cannot be converted: {_first_line(error).rstrip('.')}; what can be is on "
+                    "https://onnx.ai/sklearn-onnx/supported.html"
+                ) from error
+    return None
 
 
 def _loaded(path: Path) -> Any:
@@ -59,10 +76,10 @@ def _loaded(path: Path) -> Any:
         if path.suffix != ".skops":
             return joblib.load(path)
         unknown = skops.io.get_untrusted_types(file=path)
-        foreign = [name for name in unknown if not _is_a_class_of_sklearn(name)]
+        foreign = [name for name in unknown if name not in _KNOWN and not _is_harmless(name)]
         if foreign:
             raise ConversionError(
-                f"holds {', '.join(foreign)}, which is not scikit-learn's: leave it out"
+                f"holds {', '.join(foreign)}, which can be anything: leave it out"
             )
         return skops.io.load(path, trusted=unknown)
     except ConversionError:
@@ -71,12 +88,14 @@ def _loaded(path: Path) -> Any:
         raise ConversionError(f"cannot be loaded: {_first_line(error)}") from error
 
 
-def _is_a_class_of_sklearn(name: str) -> bool:
-    """skops knows its public ones; of the rest it asks."""
+def _is_harmless(name: str) -> bool:
+    """Of what skops does not know: a class of scikit-learn's, or a function of its that scores."""
     module, _, attribute = name.rpartition(".")
     if not module.startswith("sklearn."):
         return False
     found = getattr(importlib.import_module(module), attribute, None)
+    if inspect.isfunction(found):
+        return found.__module__.startswith(_SCORES)
     return inspect.isclass(found) and found.__module__.startswith("sklearn.")
 
 
@@ -112,7 +131,9 @@ def _answers(estimator: Any, x: Any) -> list[Array]:
         return [np.asarray(estimator.transform(x))]
     answers = [np.asarray(estimator.predict(x))]
     if is_classifier(estimator) and hasattr(estimator, "predict_proba"):
-        answers.append(np.asarray(estimator.predict_proba(x)))
+        scores = estimator.predict_proba(x)
+        if not isinstance(scores, list):  # one for each output, which ONNX is served without
+            answers.append(np.asarray(scores))
     return answers
 
 

@@ -35,6 +35,7 @@ def sklearn(directory: Path) -> None:
         ensemble,
         feature_extraction,
         linear_model,
+        multioutput,
         pipeline,
         preprocessing,
     )
@@ -94,6 +95,10 @@ def sklearn(directory: Path) -> None:
     joblib.dump(model, pickled / "model.joblib")
     expect(pickled, FLOWERS, classified(model.predict(FLOWERS), model.predict_proba(FLOWERS)))
 
+    both = multioutput.MultiOutputClassifier(linear_model.LogisticRegression())
+    saved("several_classes", both.fit(X, np.column_stack([Y, Y == 0])))
+    saved("unfitted", linear_model.Ridge())
+
     # Scikit-learn's own, but for a function that it would call.
     import os  # noqa: PLC0415
 
@@ -114,6 +119,11 @@ def boosting(directory: Path) -> None:
     light.save_model(folder("lightgbm") / "model.txt")
     scores = light.predict(FLOWERS)
     expect(directory / "lightgbm", FLOWERS, classified(scores.argmax(axis=1), scores))
+
+    # What the converter gets wrong, and says nothing of.
+    options = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5, "verbose": -1}
+    forest = lightgbm.train(options, lightgbm.Dataset(X, Y), 5)
+    forest.save_model(folder("lightgbm_forest") / "model.txt")
 
     for name, suffix in (("xgboost", "ubj"), ("xgboost_json", "json")):
         several = xgboost.XGBClassifier(n_estimators=5).fit(X, Y)
@@ -143,6 +153,13 @@ def tensorflow(directory: Path) -> None:
     model.save(directory / "keras" / "model.keras")
     expect(directory / "keras", FLOWERS, predicted)
     model.export(directory / "saved_model", verbose=False)
+
+    # ONNX has no such operators on text.
+    split = keras.layers.TextVectorization(max_tokens=9, output_sequence_length=2)
+    split.adapt(["a b", "b c"])
+    words = keras.Sequential([keras.Input((1,), dtype="string"), split])
+    (directory / "words").mkdir()
+    words.save(directory / "words" / "model.keras")
     expect(directory / "saved_model", FLOWERS, predicted)
 
 

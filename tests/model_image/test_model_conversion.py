@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.model_image.conftest import BuildImage, Server, StartServer
 
 ForeignModels = Callable[[str], Path]
-Build = Callable[..., subprocess.CompletedProcess[str]]
+Convert = Callable[..., subprocess.CompletedProcess[str]]
 LIBRARIES = {
     "sklearn": ("forest", "histogram", "regression", "text", "columns"),
     "boosting": ("lightgbm", "xgboost", "xgboost_json", "xgboost_binary", "xgboost_number"),
@@ -50,12 +51,21 @@ def foreign_models() -> ForeignModels:
 
 
 @pytest.fixture
-def build(source_copy: Path, build_image: BuildImage, tmp_path: Path) -> Build:
-    """Build an image with a model: `build(path)`."""
+def convert(foreign_models: ForeignModels, tmp_path: Path) -> Convert:
+    """Do what build.sh does with a model, in an environment that is there."""
 
-    def run(model: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        shutil.copytree(model, source_copy / "models" / "given")
-        return build_image(source_copy, tmp_path / "image", MODEL="models/given", **environment)
+    def run(library: str, model: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+        foreign_models(library)
+        python = CACHE.parent / f"{library}-venv" / "bin" / "python"
+        script = f'"{python}" -P formats.py "$0" && exec "{python}" -P -m convert "$0" "$1"'
+        return subprocess.run(
+            ["/bin/sh", "-c", script, model, tmp_path / "converted"],
+            cwd=SOURCE,
+            env={**os.environ, **environment, "PYTHONPATH": str(SOURCE)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
     return run
 
@@ -110,79 +120,110 @@ def test_a_model_of_another_library_is_served_as_that_predicts(
             assert server.predict(request, version=version).json() == {"outputs": outputs}
 
 
-def test_a_model_that_answers_otherwise_fails_the_build_with_the_largest_difference(
-    foreign_models: ForeignModels, build: Build
+@pytest.mark.parametrize(
+    ("model", "about"),
+    [
+        ("sklearn/precise", "single precision is too little for it, or the converter gets it wro"),
+        ("boosting/lightgbm_forest", "the converter gets this kind of model wrong: take another k"),
+        ("tensorflow/words", "becomes no ONNX that can be run, so it computes with what ONNX has"),
+    ],
+)
+def test_a_model_that_onnx_answers_otherwise_is_refused(
+    foreign_models: ForeignModels, convert: Convert, model: str, about: str
 ) -> None:
-    built = build(foreign_models("sklearn") / "precise")
-    assert built.returncode == 1
-    assert "model.skops differs from its original: output 'variable' is " in built.stderr
-    assert "the worst of " in built.stderr
+    library, _, name = model.partition("/")
+
+    ended = convert(library, foreign_models(library) / name)
+
+    assert ended.returncode == 1
+    assert about in ended.stderr.splitlines()[-1]
+    if "differs" in ended.stderr:
+        assert re.search(
+            r"output '\w+' is [-\d.]+ where that says [-\d.]+, the worst", ended.stderr
+        )
 
 
-def test_a_pickle_runs_nothing_unless_it_is_trusted(
-    foreign_models: ForeignModels, build: Build, tmp_path: Path
-) -> None:
-    ran = tmp_path / "ran"
-    hostile = tmp_path / "hostile"
-    hostile.mkdir()
-    (hostile / "model.pkl").write_bytes(f"cposix\nsystem\n(S'touch {ran}'\ntR.".encode())
+def test_a_pickle_runs_nothing_unless_it_is_trusted(convert: Convert, tmp_path: Path) -> None:
+    ran, hostile = tmp_path / "ran", tmp_path / "model.pkl"
+    hostile.write_bytes(f"cposix\nsystem\n(S'touch {ran}'\ntR.".encode())
 
-    built = build(hostile)
-
-    assert built.returncode == 1
-    assert (
-        "is a pickle, which can run anything when it is read: save the model with" in built.stderr
-    )
+    refused = convert("sklearn", hostile)
+    assert refused.returncode == 1
+    assert "is a pickle, which can run anything when it is read: save the" in refused.stderr
     assert not ran.exists()
 
+    convert("sklearn", hostile, TRUST_PICKLE="true")
+    assert ran.exists(), "the pickle would have run nothing"
 
-def test_a_pickle_that_is_trusted_is_taken(foreign_models: ForeignModels, build: Build) -> None:
-    built = build(foreign_models("sklearn") / "pickled", TRUST_PICKLE="true")
-    assert built.returncode == 0, built.stdout + built.stderr
+
+def test_a_pickle_that_is_trusted_is_taken(foreign_models: ForeignModels, convert: Convert) -> None:
+    ended = convert("sklearn", foreign_models("sklearn") / "pickled", TRUST_PICKLE="true")
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_outputs_that_are_no_tensors_are_left_out(
+    foreign_models: ForeignModels, convert: Convert
+) -> None:
+    """Of several classifiers in one ONNX makes a list."""
+    ended = convert("sklearn", foreign_models("sklearn") / "several_classes")
+    assert ended.returncode == 0, ended.stderr
+    assert "leaving out the output probabilities: only tensors are served" in ended.stdout
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "about"),
+    ("library", "name", "content", "about"),
     [
-        ("sklearn/hostile", None, "which is not scikit-learn's: leave it out."),
-        ("model.skops", b"PK\x03\x04", "model.skops cannot be loaded: "),
-        ("model.ubj", b"{L", "model.ubj cannot be converted: "),
-        ("model.txt", b"tree\nversion=v4\n", "model.txt cannot be converted: "),
-        ("model.keras", b"PK\x03\x04", "model.keras cannot be loaded: "),
+        ("sklearn", "hostile", None, "holds posix.system, which can be anything: leave it out."),
+        ("sklearn", "unfitted", None, "is not fitted: call fit() before it is saved."),
+        ("sklearn", "model.skops", b"PK\x03\x04", "model.skops cannot be loaded: "),
+        ("boosting", "model.ubj", b"{L", "model.ubj cannot be converted: "),
+        ("boosting", "model.txt", b"tree\nversion=v4\n", "model.txt cannot be converted: "),
+        ("tensorflow", "model.keras", b"PK\x03\x04", "model.keras cannot be loaded: "),
+        ("tensorflow", "saved_model.pb", b"\x00", "broken cannot be loaded: "),
     ],
 )
-def test_a_broken_or_hostile_model_ends_the_build_with_one_sentence(
+def test_a_broken_or_hostile_model_is_refused_with_one_sentence(
     foreign_models: ForeignModels,
-    build: Build,
+    convert: Convert,
     tmp_path: Path,
     *,
+    library: str,
     name: str,
     content: bytes | None,
     about: str,
 ) -> None:
     folder = tmp_path / "broken"
     if content is None:
-        library, _, name = name.partition("/")
-        shutil.copytree(foreign_models(library) / name, folder)
+        folder = foreign_models(library) / name
     else:
         folder.mkdir()
         (folder / name).write_bytes(content)
 
-    built = build(folder)
+    ended = convert(library, folder)
 
-    assert built.returncode == 1
-    assert about in built.stderr.splitlines()[-1]
-    assert "Traceback" not in built.stderr
+    assert ended.returncode == 1
+    assert about in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("samples", ["{", '{"instances": []}'])
-def test_samples_that_are_no_request_end_the_build(
-    foreign_models: ForeignModels, build: Build, tmp_path: Path, samples: str
+@pytest.mark.parametrize(
+    ("samples", "about"),
+    [
+        ("{", "samples.json is not a request in row form"),
+        ("[]", "samples.json is not a request in row form"),
+        ('{"inputs": [[1, 2, 3, 4]]}', "samples.json is not a request in row form"),
+        ('{"instances": []}', "samples.json is not a request in row form"),
+        ('{"instances": [["a", 2, 3, 4]]}', "has samples that do not fit: for 'x' (tensor(float))"),
+        ('{"instances": [{"a": []}]}', "has a sample with []; a value is a number or a text"),
+    ],
+)
+def test_samples_that_do_not_fit_are_refused(
+    foreign_models: ForeignModels, convert: Convert, tmp_path: Path, samples: str, about: str
 ) -> None:
     model = shutil.copytree(foreign_models("sklearn") / "forest", tmp_path / "forest")
     (model / "samples.json").write_text(samples)
 
-    built = build(model)
+    ended = convert("sklearn", model)
 
-    assert built.returncode == 1
-    assert "samples.json is not a request in row form" in built.stderr.splitlines()[-1]
+    assert ended.returncode == 1
+    assert about in ended.stderr.splitlines()[-1]
