@@ -38,8 +38,7 @@ def check(project: Path, image: ModelImage) -> None:
         )
     folder = project / image.context
     arguments = _declared((folder / "Dockerfile").read_text(encoding="utf-8"))
-    path = PurePosixPath(image.model or image.context)
-    if not path.is_relative_to(image.context) or ".." in path.parts:
+    if image.model is not None and not _is_sent(image.model, image.context):
         raise _outside(project, image)
     model = folder / "model" if image.model is None else project / image.model
     if refused := _astray(image, model) or ("MODEL" in arguments and _unknown(image, model)):
@@ -55,6 +54,13 @@ def _refused(image: ModelImage, problem: str, command: str) -> PydanticCustomErr
     return refusal(_MODEL, image.model, f"a model that is whole, and {problem}", command)
 
 
+def _is_sent(model: str, context: str) -> bool:
+    """By .dockerignore, which names the two folders."""
+    path, folder = PurePosixPath(model), PurePosixPath(context)
+    inside = path.is_relative_to(folder / "model") or path.is_relative_to(folder / "models")
+    return inside and ".." not in path.parts
+
+
 def _outside(project: Path, image: ModelImage) -> PydanticCustomError:
     models = f"{image.context}/models"
     path = f"{models}/{PurePosixPath(image.model or '').name}"
@@ -67,7 +73,7 @@ def _outside(project: Path, image: ModelImage) -> PydanticCustomError:
     return refusal(
         _MODEL,
         image.model,
-        f"a path in {image.context}/, which is all that the build is sent",
+        f"a path in {models}/, which is what the build is sent",
         " && ".join(map(shlex.join, steps)) if there else f"pulumi config rm --path {_MODEL}",
     )
 
@@ -111,6 +117,9 @@ def _unknown(image: ModelImage, model: Path) -> PydanticCustomError | None:
         find(model, trusts_pickles=image.trust_pickle)
     except FormatError as error:
         return _refused(image, str(error), error.command)
+    except OSError as error:
+        problem = f"{error.filename} cannot be read ({error.strerror})"
+        return _refused(image, problem, shlex.join(["chmod", "-R", "u+rwX", str(model)]))
     return None
 
 

@@ -31,14 +31,14 @@ class ModelImage(Section):
         str | None,
         Field(min_length=1, max_length=255),
         Rule(
-            "a path in modelImage.context: a model's file, its folder, or a folder of versions",
-            "model_image/model",
+            "a path in the context's models/: a model's file, its folder, or a folder of versions",
+            "model_image/models/iris.skops",
             typed="pulumi config rm --path modelImage.model",
         ),
     ] = None
     """What is served: a model of ONNX, TensorFlow, Keras, scikit-learn, XGBoost or LightGBM.
     Default: `model/` in the context, or else what its `train.py` makes."""
-    trust_pickle: bool = False
+    trust_pickle: Annotated[bool, Field(strict=True), Rule("true or false", False)] = False
     """Whether the model may be a pickle, which can run anything when it is read."""
     build_args: Annotated[
         dict[str, str],

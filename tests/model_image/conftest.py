@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 import pytest
+from docker.utils.build import exclude_paths
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "model_image"
@@ -84,9 +85,11 @@ def run_build(
 
 
 def source_files() -> list[Path]:
-    ignored = {"__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
-    files = (path for path in SOURCE.rglob("*") if path.is_file())
-    return sorted(path for path in files if not ignored & set(path.relative_to(SOURCE).parts))
+    """What Docker sends to a build, and the two files that it reads itself."""
+    patterns = (SOURCE / ".dockerignore").read_text().splitlines()
+    sent = exclude_paths(str(SOURCE), patterns)
+    files = {SOURCE / name for name in (*sent, "Dockerfile", ".dockerignore")}
+    return sorted(path for path in files if path.is_file())
 
 
 def cached(name: str, inputs: list[Path], make: Callable[[Path], None]) -> Path:

@@ -233,6 +233,22 @@ def test_which_library_made_a_model_is_seen_from_its_file(
     assert (found.version, found.format.name) == (1, format_)
 
 
+def test_a_model_that_may_not_be_read_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests may run as root, who reads everything."""
+    (project / "good/model").mkdir()
+    (project / "good/model/net.json").touch()
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("model_image.formats._is_model", refused)
+
+    with pytest.raises(PydanticCustomError, match=r"net.json cannot be read \(Permission denied\)"):
+        check(project)
+
+
 def test_a_pickle_is_taken_only_from_who_trusts_it(project: Path) -> None:
     (project / "good/model").mkdir()
     (project / "good/model/net.joblib").touch()
@@ -243,21 +259,26 @@ def test_a_pickle_is_taken_only_from_who_trusts_it(project: Path) -> None:
     check(project, trustPickle=True)
 
 
-@pytest.mark.parametrize("model", ["models/net.onnx", "../net.onnx", "good/../net.onnx"])
+@pytest.mark.parametrize(
+    "model", ["models/net.onnx", "../net.onnx", "good/models/../net.onnx", "good/net.onnx"]
+)
 def test_a_model_that_the_build_is_not_sent_is_refused_with_the_way_in(
     project: Path, model: str
 ) -> None:
+    (project / "good/models").mkdir()
     (project / model).parent.mkdir(exist_ok=True)
     (project / model).touch()
 
-    with pytest.raises(PydanticCustomError, match=r"it takes a path in good/, which is") as refused:
+    with pytest.raises(PydanticCustomError, match=r"it takes a path in good/models/") as refused:
         check(project, model=model)
     assert f"cp -RL {model} good/models/net.onnx && pulumi config set" in str(refused.value)
 
 
 def test_a_model_that_is_not_there_is_refused_with_what_is(project: Path) -> None:
-    with pytest.raises(PydanticCustomError, match=r"is not there: .*/good holds Dockerfile"):
-        check(project, model="good/net.onnx")
+    (project / "good/models/other").mkdir(parents=True)
+
+    with pytest.raises(PydanticCustomError, match=r"is not there: .*/models holds other"):
+        check(project, model="good/models/net.onnx")
 
 
 def test_the_build_is_told_which_model_and_whether_it_is_trusted() -> None:
@@ -268,7 +289,7 @@ def test_the_build_is_told_which_model_and_whether_it_is_trusted() -> None:
 
 @pytest.mark.parametrize(
     ("given", "key"),
-    [({"model": "good/train.py"}, "modelImage.model"), ({"trustPickle": True}, "trustPickle")],
+    [({"model": "good/models/x"}, "modelImage.model"), ({"trustPickle": True}, "trustPickle")],
 )
 def test_a_dockerfile_that_knows_no_model_is_not_given_one(
     project: Path, given: dict[str, Any], key: str
