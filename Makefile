@@ -38,7 +38,8 @@ up: venv ## Deploy the stack and make one verified prediction; MODEL=path serves
 	@# Before minutes are spent on the tools.
 	@test -x .local/tools/bin/pulumi || $(LOCALCLOUD) ports --stack $(S)
 	@$(MAKE) tools
-	@$(LOCALCLOUD) up --stack $(S) $(if $(MODEL),--model '$(MODEL)') $(ARGS)
+	@$(if $(filter environment,$(origin MODEL)),echo "MODEL of the environment is not read: make up MODEL=path" >&2)
+	@$(LOCALCLOUD) up --stack $(S) $(if $(filter command,$(origin MODEL)),--model "$$MODEL") $(ARGS)
 
 call: venv ## Make one verified prediction
 	@$(LOCALCLOUD) call --stack $(S) $(ARGS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.names import PROJECT
 from common.refusal import Refusal
 from localcloud import model
 
@@ -117,3 +120,30 @@ def test_a_model_that_would_not_be_served_is_not_taken(
 def test_a_path_where_nothing_is_is_refused(folder: Path) -> None:
     with pytest.raises(Refusal, match="MODEL is /no/model, and nothing is there; give the path"):
         model.place(Path("/no/model"), {})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "is_given"),
+    [
+        (["MODEL=a model's path"], {}, True),
+        ([], {}, False),
+        ([], {"MODEL": "of another program"}, False),
+    ],
+)
+def test_make_gives_on_what_was_typed_and_nothing_of_the_environment(
+    arguments: list[str], environment: dict[str, str], is_given: bool
+) -> None:
+    without = {name: value for name, value in os.environ.items() if name != "MODEL"}
+
+    printed = subprocess.run(
+        ["make", "--dry-run", "up", *arguments],  # noqa: S607
+        cwd=PROJECT,
+        env={**without, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    (command,) = [line for line in printed.splitlines() if " -m localcloud up " in line]
+    assert ('--model "$MODEL"' in command) == is_given
+    assert ("MODEL of the environment is not read" in printed) == bool(environment)
