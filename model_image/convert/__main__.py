@@ -36,12 +36,15 @@ def main(root: Path, target: Path) -> None:
 def _copy(root: Path, found: Found, folder: Path) -> None:
     """The model and what lies beside it, such as its weights."""
     # A hub's cache is made of links; what they lead to belongs into the image.
-    if root.is_dir():
-        shutil.copytree(found.path.parent, folder)
-        (folder / found.path.name).rename(folder / "model.onnx")
-    else:
-        folder.mkdir(parents=True)
-        shutil.copy(found.path, folder / "model.onnx")
+    try:
+        if root.is_dir():
+            shutil.copytree(found.path.parent, folder)
+            (folder / found.path.name).rename(folder / "model.onnx")
+        else:
+            folder.mkdir(parents=True)
+            shutil.copy(found.path, folder / "model.onnx")
+    except OSError as error:  # of several files at once shutil has a list
+        sys.exit(f"{found.path} cannot be copied as it is: {error}.")
 
 
 def _convert(found: Found, target: Path) -> None:
@@ -76,5 +79,3 @@ if __name__ == "__main__":
         main(Path(sys.argv[1]), Path(sys.argv[2]))
     except FormatError as error:
         sys.exit(f"{error}.")
-    except OSError as error:  # of several files at once shutil has a list
-        sys.exit(f"The model cannot be copied as it is: {error}.")
