@@ -170,6 +170,9 @@ def _list(
 ) -> Iterator[bytes | memoryview]:
     """A JSON list, of which some are made at a time; `size` is how many values are in one of it."""
     step = max(1, _AT_ONCE // max(1, size))
+    if length <= step:
+        yield _json(values(slice(length)))
+        return
     yield b"["
     for begin in range(0, length, step):
         if begin:
