@@ -8,8 +8,8 @@ from typing import Any
 
 from common.names import PROJECT
 from common.refusal import Refusal
+from model_image.formats import SAMPLES, FormatError, find
 
-SAMPLES = "samples.json"
 _ORIGIN = ".taken-from"
 """Beside the model: what has it was put there by us, and may be replaced."""
 
@@ -41,6 +41,12 @@ def place(source: Path, config: dict[str, Any]) -> None:
         raise Refusal(
             f"{target} holds a model already; put it elsewhere, or type `make up` without MODEL"
         )
+    try:
+        find(source, trusts_pickles=image.get("trustPickle") is True)
+    except FormatError as error:
+        raise Refusal(f"{error}. Type: {error.command}") from None
+    except OSError as error:
+        raise Refusal(f"{error.filename} cannot be read ({error.strerror})") from None
     unfinished = folder / ".model.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
     print(f"copying {source} to {target.relative_to(PROJECT)} ...")

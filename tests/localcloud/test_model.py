@@ -92,8 +92,9 @@ def test_a_model_that_lies_there_already_stays(folder: Path) -> None:
 def test_what_cannot_be_copied_leaves_what_was_there(folder: Path, net: Path) -> None:
     model.place(net, {})
     versions = net.parent / "versions"
-    versions.mkdir()
-    (versions / "dangling").symlink_to("nothing")
+    (versions / "1").mkdir(parents=True)
+    (versions / "1" / "model.onnx").touch()
+    (versions / "1" / "dangling").symlink_to("nothing")
 
     with pytest.raises(Refusal, match="versions cannot be copied as it is: "):
         model.place(versions, {})
@@ -115,6 +116,37 @@ def test_a_model_that_would_not_be_served_is_not_taken(
     with pytest.raises(Refusal, match=about):
         model.place(net, config)
     assert contents(folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "about"),
+    [
+        ("empty/", "empty is no model that is known; known are ONNX"),
+        ("net.joblib", "net.joblib is a pickle, which can run anything when it is read: save the"),
+        ("weights.pt", "weights.pt is no model that is known; known are ONNX"),
+    ],
+)
+def test_what_is_no_model_is_not_put_in_the_place_of_one(
+    folder: Path, net: Path, name: str, about: str
+) -> None:
+    model.place(net, {})
+    given = net.parent / name
+    given.mkdir() if name.endswith("/") else given.touch()
+
+    with pytest.raises(Refusal, match=about) as refused:
+        model.place(given, {})
+
+    assert " Type: " in str(refused.value)
+    assert contents(folder) == {"model/net.onnx": "weights"}
+
+
+def test_a_pickle_is_taken_where_the_stack_file_trusts_it(folder: Path, net: Path) -> None:
+    pickle = net.with_name("net.pkl")
+    pickle.write_text("code")
+
+    model.place(pickle, {"modelImage": {"trustPickle": True}})
+
+    assert contents(folder) == {"model/net.pkl": "code"}
 
 
 def test_a_path_where_nothing_is_is_refused(folder: Path) -> None:
