@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from common.names import PROJECT
 from conformance.actors.peers import Authority, Endpoint, Identity, write_private
+from conformance.actors.ports import unused_ports
 from conformance.control_groups import ControlGroup, control_groups
 from localcloud.azure.cloud import Record
 from localcloud.home import Home
@@ -110,21 +109,8 @@ class Deployment:
 
 
 def free_ports() -> dict[str, int]:
-    """Config values that keep deployments out of each other's way.
-
-    The kernel would give other numbers, and one of them to a client that connects before we listen.
-    """
-    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="utf-8").split()
-    least = int(outgoing[0])
-    found: dict[str, int] = {}
-    with ExitStack() as held:
-        for key in ("endpointPort", "modelPort", "healthPort"):
-            while key not in found:
-                one = held.enter_context(socket.socket())
-                with suppress(OSError):
-                    one.bind(("127.0.0.1", random.randrange(max(1024, least - 12_000), least)))  # noqa: S311
-                    found[key] = one.getsockname()[1]
-    return found
+    """Config values that keep deployments out of each other's way."""
+    return dict(zip(("endpointPort", "modelPort", "healthPort"), unused_ports(3), strict=True))
 
 
 def shared_home(folder: Path) -> Home:

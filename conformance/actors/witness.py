@@ -22,6 +22,7 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from conformance.actors.peers import Endpoint
+from conformance.actors.ports import unused_ports
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 Change = Callable[[str], str]
@@ -69,7 +70,7 @@ def witnessed(
     listens: bool = True,
 ) -> Iterator[Witness]:
     """The sidecar before a stand-in for the model, which `serving` starts later if not now."""
-    model = Model(_free_ports(1)[0])
+    model = Model(unused_ports(1)[0])
     with sidecar(endpoint, folder, change, model_port=model.port, log=log) as copy:
         if not listens:
             yield Witness(copy, model)
@@ -91,7 +92,7 @@ def sidecar(
     shutil.copytree(endpoint.volume, folder / "volume")
     configuration = folder / "volume/nginx.conf"
     text = configuration.read_text(encoding="utf-8")
-    mine, health = _free_ports(2)
+    mine, health = unused_ports(2)
     ports = {"listen {} ssl": mine, "listen {} default_server": health}
     if model_port:
         ports["server 127.0.0.1:{}"] = model_port
@@ -164,15 +165,6 @@ def _read(stream: BufferedIOBase) -> Arrived | None:
     headers = [(name, value) for name, _, value in (x.partition(": ") for x in lines[1:])]
     length = int({k.lower(): v for k, v in headers}.get("content-length", 0))
     return Arrived(lines[0], headers, stream.read(length))
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 def _await_port(port: int, nginx: subprocess.Popen[bytes]) -> None:

@@ -18,10 +18,10 @@ import psutil
 from conformance.actors.good_clients import asking
 from conformance.actors.liveness import probe_of
 from conformance.actors.peers import Answer, Endpoint, Identity
+from conformance.actors.ports import unused_ports
 from conformance.case import Observed, case
 from conformance.cases.faults import PATIENCE_SECONDS, container
 from conformance.cases.memory import standing
-from conformance.local import free_ports
 
 CRASHING, HARMLESS = (-(2**63), -1), (6, 3)
 GRACE_SECONDS = 10
@@ -92,7 +92,7 @@ def _stopped(endpoint: Endpoint, moment: float) -> tuple[int | None, float]:
     before, _, command = (
         (endpoint.group / "model.sh").read_text(encoding="utf-8").rpartition("\nexec ")
     )
-    port = free_ports()["modelPort"]
+    (port,) = unused_ports(1)
     script = f"{before}\nexport PORT={port}\nexec {alone} {command}"
     shell = ["sh", "-c", script]
     with subprocess.Popen(shell, stderr=subprocess.DEVNULL) as started:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from common.refusal import Refusal
+from conformance.actors.ports import unused_ports
 from localcloud import processes
 from localcloud.ports import require_free_port
 from localcloud.processes import Group
@@ -299,9 +300,7 @@ class TestAfterACrash:
         assert running_in(group.folder) == []
 
     def test_a_group_is_started_anew_without_its_strays(self, group: Group) -> None:
-        with socket.socket() as chosen:
-            chosen.bind(("127.0.0.1", 0))
-            port = chosen.getsockname()[1]
+        (port,) = unused_ports(1)
         server = f"exec python3 -m http.server --bind 127.0.0.1 {port}"
         app = container(
             group.folder,

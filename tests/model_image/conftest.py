@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -22,9 +21,15 @@ import httpx
 import pytest
 from docker.utils.build import exclude_paths
 
+from conformance.actors.ports import unused_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "model_image"
 CACHE = ROOT / ".local" / "test-images" / "model"
+
+# A pool that has more than it may keep closes a connection that a thread was just handed:
+# https://github.com/encode/httpcore/issues/1110
+KEEPING = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 
 StartServer = Callable[..., "Server"]
 BuildImage = Callable[..., subprocess.CompletedProcess[str]]
@@ -168,9 +173,7 @@ def build_image() -> BuildImage:
 def _start(
     image: Path, directory: Path, *, command: list[str] | None = None, **environment: str
 ) -> Server:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = unused_ports(1)
     stdout, stderr = directory / "stdout", directory / "stderr"
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(
@@ -248,7 +251,7 @@ def server(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture(scope="session")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as session:
+    with httpx.Client(base_url=server.url, timeout=30, limits=KEEPING) as session:
         yield session
 
 

@@ -77,6 +77,21 @@ def slow(endpoint: Endpoint, folder: Path) -> Iterator[Witness]:
         yield witness
 
 
+def test_threads_that_share_a_client_keep_their_connections(
+    endpoint: Endpoint, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_once = 24
+    caplog.set_level(logging.DEBUG, "httpcore.connection")
+    with slow(endpoint, tmp_path / "copy") as witness, ThreadPoolExecutor(at_once) as threads:
+        witness.model.seconds = 0.2
+        with ModelClient(bundle(tmp_path / "b", witness.endpoint)) as model:
+            answers = list(threads.map(model.predict, [INSTANCES] * at_once * 6))
+
+    assert answers == [PREDICTIONS] * at_once * 6
+    opened = [one for one in caplog.messages if one.startswith("connect_tcp.started")]
+    assert 1 < len(opened) <= at_once
+
+
 def callers(witness: Witness) -> list[str]:
     return [dict(request.headers)["X-Client-Name"] for request in witness.model.arrived]
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from common.names import PROJECT
+from conformance.actors.ports import unused_ports
 from conformance.local import Deployment
-from tests.conftest import free_ports
 
 START = PROJECT / "nginx/start-sidecar"
 NGINX_WAS_STARTED = "nginx was started"
@@ -51,7 +51,7 @@ def model(port: int, status: int = 200) -> Iterator[None]:
 
 @pytest.fixture
 def port() -> int:
-    return free_ports()["modelPort"]
+    return unused_ports(1)[0]
 
 
 def started(port: int, *, wait: int = 60, command: list[str] = COMMAND) -> subprocess.Popen[str]:

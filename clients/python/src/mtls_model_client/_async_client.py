@@ -29,7 +29,9 @@ class AsyncModelClient:
         warn_days: float = 14,
     ) -> None:
         def connect(newest: Bundle) -> httpx.AsyncClient:
-            return httpx.AsyncClient(verify=newest.context, timeout=timeout, trust_env=False)
+            return httpx.AsyncClient(
+                verify=newest.context, timeout=timeout, trust_env=False, limits=_requests.POOL
+            )
 
         self._current = Current(Path(bundle), connect, warn_days)
         self._policy = _retry.policy(attempts)

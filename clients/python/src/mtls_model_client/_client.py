@@ -43,7 +43,9 @@ class ModelClient:
         warn_days: float = 14,
     ) -> None:
         def connect(newest: Bundle) -> httpx.Client:
-            return httpx.Client(verify=newest.context, timeout=timeout, trust_env=False)
+            return httpx.Client(
+                verify=newest.context, timeout=timeout, trust_env=False, limits=_requests.POOL
+            )
 
         self._current = Current(Path(bundle), connect, warn_days)
         self._policy = _retry.policy(attempts)

@@ -35,6 +35,10 @@ _ANOTHER_CA = (2, 7, 18, 19, 20, 21)
 _EXPIRED, _NAME_MISMATCH, _NOT_YET = 10, 62, 9
 # What the sidecar's 400 begins with when it is not the model's.
 _CERTIFICATE = ("the client certificate was not accepted", "a client certificate is required")
+# As many connections as there are calls at once, and all are kept (idle ones for 5 s): a pool that
+# has more than it may keep closes one that another thread was just handed, and that call hangs
+# (https://github.com/encode/httpcore/issues/1110).
+POOL = httpx.Limits(max_connections=None, max_keepalive_connections=None)
 _LOST = (httpx.NetworkError, httpx.ProtocolError, httpx.ConnectTimeout)
 
 
