@@ -24,7 +24,7 @@ from localcloud.azure.cloud import Cloud, Damaged
 from localcloud.azure.container_groups import ContainerGroups
 from localcloud.display import Display
 from localcloud.home import Home
-from localcloud.model import place
+from localcloud.model import placed
 from localcloud.stack import LocalStack, clear, foreign, opened, plain, require_ports_of
 
 LONGEST_BODY = 1000
@@ -38,7 +38,7 @@ def main() -> int:
         command = commands.add_parser(name, help=description, description=description)
         command.add_argument("--stack", default="local", help="as in Pulumi.<stack>.yaml")
         if name == "up":
-            command.add_argument("--model", type=Path, help="a model to serve from now on")
+            command.add_argument("--model", help="path of a model to serve from now on")
         if name == "preview":
             command.add_argument("--diff", action="store_true", help="show every property")
         if name == "outputs":
@@ -81,9 +81,8 @@ def interrupt(_: int, __: object) -> NoReturn:
 
 def up(arguments: argparse.Namespace) -> None:
     with opened(arguments.stack) as local:
-        if arguments.model:
-            place(arguments.model, local.config)
-        local.up(on_event=Display().on_event)
+        with placed(arguments.model, local.config):
+            local.up(on_event=Display().on_event)
         outputs = plain(local.stack.outputs())
         bundles = _write_bundles(local, outputs)
     if outputs["endpoint"]["auth"] != "mtls":

@@ -35,8 +35,11 @@ install() {
 
 mkdir -p "${DESTDIR:-/}"
 root=$(CDPATH='' cd -- "${DESTDIR:-/}" && pwd -P)
-target=${root%/}/opt/model-server
+installed=${root%/}/opt/model-server
+# Beside what may be there, which works until this is whole.
+target=$installed.unfinished
 rm -rf "$target"
+trap 'rm -rf "$work" "$target"' EXIT
 mkdir -p "$target/bin"
 
 # Operators on text want the locale en_US.UTF-8. glibc's own C.UTF-8 has the same letters, and is in
@@ -51,7 +54,8 @@ fi
 # What comes into the image: $MODEL, or model/, or what train.py makes.
 if [ -n "${MODEL:-}" ]; then
   model=$source/$MODEL
-  [ -e "$model" ] || fail "MODEL is $MODEL, which is not there; it is a path inside this directory."
+  case $MODEL/ in /* | ../* | */../*) inside= ;; *) inside=yes ;; esac
+  [ -n "$inside" ] && [ -e "$model" ] || fail "MODEL is $MODEL; give the path of a model in $source, from there on."
 elif [ -e "$source/model" ] || [ -L "$source/model" ]; then
   model=$source/model
 else
@@ -97,4 +101,6 @@ chmod -R u+rwX,go+rX,go-w "$target"
 
 echo "build.sh: checking that the model can be served"
 env -i PATH="$PATH" "$target/bin/model-server" --check
-echo "build.sh: done, $target"
+rm -rf "$installed"
+mv "$target" "$installed"
+echo "build.sh: done, $installed"

@@ -4,9 +4,11 @@ Looks and reads a few bytes, loads nothing, and needs no package: the program as
 is created, build.sh before anything is installed.
 """
 
+import mmap
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +19,11 @@ VERSION = "[0-9]{1,19}"
 SAMPLES = "samples.json"
 """Beside a model: requests that it and what it is converted to must answer alike."""
 _SAVED_MODEL = "saved_model.pb"
-_PYTHON = ("python3", "-c")
+_PYTHON = (
+    *("uv", "run", "--isolated", "--frozen", "--project", str(Path(__file__).parent)),
+    *("--only-group", "convert-sklearn", "python", "-c"),
+)
+"""With the packages that would convert it, whatever else is installed."""
 _TO_SKOPS = "import sys, joblib, skops.io as s; s.dump(joblib.load(sys.argv[1]), sys.argv[2])"
 TRUST = "modelImage.trustPickle: true, or TRUST_PICKLE=true of build.sh"
 IN_WORDS = (
@@ -30,8 +36,12 @@ IN_WORDS = (
 class FormatError(Exception):
     """No model that is known, or more than one; its text is one sentence without a full stop."""
 
-    def __init__(self, sentence: str, *steps: Sequence[str | Path]) -> None:
+    def __init__(
+        self, sentence: str, *steps: Sequence[str | Path], instead: Path | None = None
+    ) -> None:
         super().__init__(sentence)
+        self.instead = instead
+        """The model's path after that, if it is another."""
         self.command = " && ".join(shlex.join(map(str, step)) for step in steps)
         """What to type in a shell to mend it."""
 
@@ -50,7 +60,8 @@ class Format:
     """Whether to load it is to run what it says."""
 
     def fits(self, path: Path) -> bool:
-        if path.suffix.lower() not in self.suffixes or not path.is_file():
+        # As the libraries do, which tell what it is by the letters, too.
+        if path.suffix not in self.suffixes or not path.is_file():
             return False
         with path.open("rb") as file:
             return re.match(self.begins, file.read(200).lstrip()) is not None
@@ -67,6 +78,49 @@ FORMATS = (
     Format("XGBoost", "convert-boosting", (".json",), begins=rb'\{\s*"learner"'),
     Format("LightGBM", "convert-boosting", (".txt",), begins=rb"tree\s"),
 )
+
+
+_LOCATION = re.compile(rb"j.{1,2}\n\x08location\x12([\x01-\x7f])", re.DOTALL)
+"""Before the name of a file, in a tensor's `external_data` (field 13), and the name's length.
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto"""
+
+
+def weights(model: Path) -> list[Path]:
+    """Files that an ONNX model keeps its weights in, from where it lies on.
+
+    Raises:
+        FormatError: if one is missing, or elsewhere.
+    """
+    if not model.stat().st_size:  # which cannot be mapped
+        return []
+    with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        names = {data[at.end() : at.end() + at[1][0]] for at in _LOCATION.finditer(data)}
+    paths = [Path(os.fsdecode(name)) for name in sorted(names)]
+    for path in paths:
+        if path.is_absolute() or ".." in path.parts or not (model.parent / path).is_file():
+            raise FormatError(
+                f"{model} keeps weights in {path}, which has to be there, beside it or below",
+                ["ls", model.parent],
+            )
+    return paths
+
+
+def copy_onnx(model: Path, target: Path) -> None:
+    """Copy a model with the files of its weights; its own name may be another then."""
+    target.parent.mkdir(parents=True)
+    shutil.copy(model, target)
+    for path in weights(model):
+        (target.parent / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(model.parent / path, target.parent / path)
+
+
+def reason(error: OSError) -> str:
+    """What went wrong; of several files at once shutil has a list."""
+    first = error.args[0]
+    if isinstance(first, list):
+        path, _, why = first[0]
+        return f"{path}: {why}"
+    return str(error)
 
 
 @dataclass(frozen=True)
@@ -86,12 +140,16 @@ def find(root: Path, *, trusts_pickles: bool) -> list[Found]:
     """
     found = _versions(root) if root.is_dir() else [Found(1, _format(root), root)]
     for one in found:
+        if one.format == ONNX:
+            weights(one.path)
         if one.format.runs_code and not trusts_pickles:
+            saved = one.path.with_suffix(".skops")
             raise FormatError(
-                f"{one.path} is a pickle, which can run anything when it is read: save the model "
-                f"with skops, or say that you trust it ({TRUST})",
-                [*_PYTHON, _TO_SKOPS, one.path, one.path.with_suffix(".skops")],
+                f"{one.path} is a pickle, which can run anything when it is read: if it is yours, "
+                f"save it with skops, or say that you trust it ({TRUST})",
+                [*_PYTHON, _TO_SKOPS, one.path, saved],
                 ["mv", one.path, f"{one.path}.unused"],
+                instead=saved,
             )
     return found
 
@@ -145,7 +203,8 @@ def _in_folder(version: int, folder: Path) -> Found:
             ["mkdir", folder],
             ["mv", model, folder / "model.onnx"],
         )
-    models = [path for path in _seen(folder) if path.name != SAMPLES and _is_model(path)]
+    files = [path for path in _seen(folder) if path.name != SAMPLES]
+    models = [path for path in files if _is_model(path)]
     if len(models) > 1:
         names = " and ".join(path.name for path in models[:2])
         raise FormatError(
@@ -153,7 +212,8 @@ def _in_folder(version: int, folder: Path) -> Found:
         )
     if models and models[0].name == _SAVED_MODEL:
         return Found(version, TENSORFLOW, folder)
-    path = models[0] if models else folder
+    # A single file can be told what is wrong with it.
+    path = models[0] if models else files[0] if len(files) == 1 else folder
     return Found(version, _format(path), path)
 
 
@@ -166,6 +226,13 @@ def _format(path: Path) -> Format:
             ["mv", path, model],
             ["mkdir", path],
             ["mv", model, path],
+        )
+    lower = path.with_suffix(path.suffix.lower())
+    if fitting is None and path.is_file() and lower != path:
+        raise FormatError(
+            f"{path} ends in capitals, and no library takes it so",
+            ["mv", path, lower],
+            instead=lower,
         )
     if not path.exists():
         raise FormatError(f"{path} is not there, or a link that leads nowhere", ["ls", path.parent])

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from formats import ONNX, SAMPLES, FormatError, Found, find
+from formats import ONNX, SAMPLES, FormatError, Found, copy_onnx, find, reason
 
 _CONVERTERS = {
     "Keras": "tensorflow_models",
@@ -26,11 +26,14 @@ _CONVERTERS = {
 def main(root: Path, target: Path) -> None:
     for found in find(root, trusts_pickles=os.environ.get("TRUST_PICKLE") == "true"):
         folder = target / str(found.version)
+        rows = _samples(found.path)
         if found.format == ONNX:
+            if rows:
+                print(f"version {found.version} is ONNX already: {SAMPLES} has nothing to show")
             _copy(root, found, folder)
         else:
             folder.mkdir(parents=True)
-            _convert(found, folder / "model.onnx")
+            _convert(found, rows, folder / "model.onnx")
 
 
 def _copy(root: Path, found: Found, folder: Path) -> None:
@@ -38,16 +41,15 @@ def _copy(root: Path, found: Found, folder: Path) -> None:
     # A hub's cache is made of links; what they lead to belongs into the image.
     try:
         if root.is_dir():
-            shutil.copytree(found.path.parent, folder)
+            shutil.copytree(found.path.parent, folder, ignore=shutil.ignore_patterns(SAMPLES))
             (folder / found.path.name).rename(folder / "model.onnx")
         else:
-            folder.mkdir(parents=True)
-            shutil.copy(found.path, folder / "model.onnx")
-    except OSError as error:  # of several files at once shutil has a list
-        sys.exit(f"{found.path} cannot be copied as it is: {error}.")
+            copy_onnx(found.path, folder / "model.onnx")
+    except OSError as error:
+        sys.exit(f"{found.path} cannot be copied as it is: {reason(error)}.")
 
 
-def _convert(found: Found, target: Path) -> None:
+def _convert(found: Found, rows: list[Any] | None, target: Path) -> None:
     # Not before: an environment has what its models need.
     from .agreement import check  # noqa: PLC0415
     from .converted import ConversionError  # noqa: PLC0415
@@ -55,19 +57,18 @@ def _convert(found: Found, target: Path) -> None:
     print(f"converting version {found.version} from {found.format.name}", flush=True)
     converter = importlib.import_module(f".{_CONVERTERS[found.format.name]}", __package__)
     try:
-        rows = _samples(found.path)
-        print(check(converter.convert(found.path, rows, target), rows), flush=True)
+        print(check(converter.convert(found, rows, target), rows), flush=True)
     except ConversionError as error:
         sys.exit(f"{found.path} {error}.")
 
 
 def _samples(model: Path) -> list[Any] | None:
     path = model / SAMPLES if model.is_dir() else model.parent / SAMPLES
-    if not path.exists():
-        return None
     try:
         rows = json.loads(path.read_bytes())["instances"]
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        if isinstance(error, FileNotFoundError) and not path.is_symlink():
+            return None
         rows = None
     if not isinstance(rows, list) or not rows:
         sys.exit(f'{path} is not a request in row form: {{"instances": [...]}}.')

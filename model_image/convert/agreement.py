@@ -5,12 +5,15 @@ from collections.abc import Sequence
 import numpy as np
 import onnxruntime as ort
 
-from .converted import Array, ConversionError, Converted, Row
+from formats import SAMPLES
+
+from .converted import Array, ConversionError, Converted, Row, first_line
 
 RELATIVE, ABSOLUTE = 1e-3, 1e-4
 """How far two numbers may be apart: conversion goes from double to single precision."""
-_ROWS, _FREE = 60, 3
-"""How many rows are made up, and the size of other dimensions that are free."""
+_ROWS, _FREE, _ZEROS = 60, 3, 0.2
+"""How many rows are made up, the size of other dimensions that are free, and the share of zeros,
+which some take for a value that is missing."""
 _MOSTLY = 0.5
 """Below this share of equal values it is not for the samples that others differ."""
 _WORDS = ("", "a", "A word", "two words", "naïve", "Größe 42", "不 yes", "x" * 300)
@@ -36,11 +39,17 @@ def check(converted: Converted, rows: Sequence[Row] | None) -> str:
         answers = dict(zip(names, session.run(names, tensors), strict=True))
     except Exception as error:  # as above
         raise _not_run(error) from error
-    expected = converted.original(inputs)
-    if not expected:
-        raise ConversionError("has no answer that could be compared with the original's")
+    try:
+        expected = converted.original(inputs)
+    except Exception as error:  # of any library
+        whose = f"the rows of {SAMPLES}" if rows else f"made-up rows: put a {SAMPLES} beside it"
+        raise ConversionError(f"does not take {whose}: {first_line(error)}") from error
+    if unknown := set(names) - expected.keys():
+        raise ConversionError(
+            f"has nothing to compare the output {min(unknown)} with; export it to ONNX yourself"
+        )
     largest = max(
-        _difference(name, expected[name], answers[name], are_given=bool(rows)) for name in expected
+        _difference(name, expected[name], answers[name], are_given=bool(rows)) for name in names
     )
     count = len(next(iter(inputs.values())))
     kind = "given" if rows else "made-up"
@@ -64,13 +73,28 @@ def given(session: ort.InferenceSession, rows: Sequence[Row]) -> dict[str, Array
         try:
             type_ = np.dtype(float) if _type(one).kind == "f" else _type(one)
             values = np.array([row[one.name] for row in rows], dtype=type_)
-            # Columns of scikit-learn's have a dimension of 1 behind.
-            inputs[one.name] = values if values.ndim == len(one.shape) else values[..., np.newaxis]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConversionError(
-                f"has samples that do not fit: for {one.name!r} ({one.type}) {error!r}"
-            ) from None
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise _unfit(one, f"{type(error).__name__}: {first_line(error)}") from None
+        # Columns of scikit-learn's have a dimension of 1 behind.
+        values = values if values.ndim == len(one.shape) else values[..., np.newaxis]
+        sizes = zip(one.shape[1:], values.shape[1:], strict=False)
+        if values.ndim != len(one.shape) or any(
+            isinstance(size, int) and size != given for size, given in sizes
+        ):
+            raise _unfit(one, f"a row has the shape {list(values.shape[1:])}")
+        if type_.kind == "f" and not np.isfinite(values).all():
+            raise _unfit(one, "a number in it is none that can be computed with")
+        inputs[one.name] = values
     return inputs
+
+
+def _unfit(argument: ort.NodeArg, reason: str) -> ConversionError:
+    kind = argument.type.removeprefix("tensor(").removesuffix(")")
+    shape = [size if isinstance(size, int) else "any" for size in argument.shape[1:]]
+    return ConversionError(
+        f"does not take the rows of {SAMPLES}: {argument.name!r} is {kind} of the shape {shape}, "
+        f"and {reason}"
+    )
 
 
 def made_up(session: ort.InferenceSession) -> dict[str, Array]:
@@ -85,6 +109,7 @@ def made_up(session: ort.InferenceSession) -> dict[str, Array]:
         if type_.kind == "f":
             values = random.standard_normal((_ROWS, *rest))
             values *= scale.reshape(-1, *[1] * len(rest))
+            values[random.random(values.shape) < _ZEROS] = 0
         elif type_.kind == "O":
             values = random.choice(np.array(_WORDS, dtype=object), (_ROWS, *rest))
         else:  # small, as places in a table are
@@ -101,8 +126,12 @@ def _type(argument: ort.NodeArg) -> np.dtype[np.generic]:
     return type_
 
 
-def _difference(name: str, expected: Array, answer: Array, *, are_given: bool) -> float:
+def _difference(
+    name: str, original: Array | Sequence[Array], answer: Array, *, are_given: bool
+) -> float:
     """The largest of an output; ConversionError where it is too large."""
+    several = [original] if isinstance(original, np.ndarray) else list(original)
+    expected = next((one for one in several if one.size == answer.size), several[0])
     if expected.size != answer.size:
         raise ConversionError(
             f"differs from its original: output {name!r} has the shape {answer.shape}, and not "

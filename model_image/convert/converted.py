@@ -1,6 +1,6 @@
 """What a converter returns, and what ends a conversion."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,11 @@ class Converted:
 
     path: Path
     """The ONNX file."""
-    original: Callable[[Mapping[str, Array]], Mapping[str, Array]]
-    """Answers of the original, by the names of ONNX's outputs, for inputs by the names of ONNX's.
-    An output that the original has not is left out."""
+    original: Callable[[Mapping[str, Array]], Mapping[str, Array | Sequence[Array]]]
+    """Answers of the original, by the names of ONNX's outputs, for inputs by the names of ONNX's;
+    or several, for an output whose shape is not known before: that one of the same size."""
+
+
+def first_line(error: Exception) -> str:
+    """What a library's exception says, for the end of a sentence."""
+    return next(iter(str(error).splitlines()), type(error).__name__)[:300].rstrip(".")

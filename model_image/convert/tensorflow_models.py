@@ -1,6 +1,7 @@
 """TensorFlow and Keras: by tf2onnx, from a SavedModel or what Keras saves."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,21 +15,24 @@ os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0")
 import keras
 import tensorflow as tf
 
-from .converted import Array, ConversionError, Converted, Row
+from formats import Found
+
+from .converted import Array, ConversionError, Converted, Row, first_line
 
 OPSET = 18
 """The newest that tf2onnx writes."""
 SIGNATURE = "serving_default"
 
 
-def convert(path: Path, _: Sequence[Row] | None, target: Path) -> Converted:
+def convert(found: Found, _: Sequence[Row] | None, target: Path) -> Converted:
     """Convert a signature: `serving_default`, or the only one. Names of inputs and outputs stay."""
+    path = found.path
     with tempfile.TemporaryDirectory() as scratch:
         saved = path if path.is_dir() else _exported(path, Path(scratch) / "saved")
         try:
             model = tf.saved_model.load(str(saved))
         except Exception as error:
-            raise ConversionError(f"cannot be loaded: {_first_line(error)}") from error
+            raise ConversionError(f"cannot be loaded: {first_line(error)}") from error
         name = _signature(list(model.signatures))
         _run_tf2onnx(saved, name, target)
     signature = model.signatures[name]
@@ -46,8 +50,19 @@ def _exported(path: Path, saved: Path) -> Path:
         model: Any = keras.models.load_model(path, compile=False, safe_mode=True)
         model.export(saved, verbose=False)
     except Exception as error:
-        raise ConversionError(f"cannot be loaded: {_first_line(error)}") from error
+        raise ConversionError(_unread(error)) from error
     return saved
+
+
+def _unread(error: Exception) -> str:
+    said = str(error).rpartition("Exception encountered: ")[2]
+    layer = re.search(r"`(Lambda)` layer|Could not locate (?:class|function) '(\w+)'", said)
+    if layer:
+        return (
+            f"has the layer {layer[1] or layer[2]}, which is code, and of a file none is run: give "
+            "the SavedModel that model.export(folder) writes where the code is"
+        )
+    return f"cannot be loaded: {first_line(ValueError(said))}"
 
 
 def _signature(names: list[str]) -> str:
@@ -74,7 +89,3 @@ def _run_tf2onnx(saved: Path, signature: str, target: Path) -> None:
     )
     if run.returncode != 0:
         raise ConversionError(f"cannot be converted: {run.stdout.strip().splitlines()[-1][:300]}")
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:300]

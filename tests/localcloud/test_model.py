@@ -20,6 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(model, "PROJECT", tmp_path / "project")
     image = tmp_path / "project" / "model_image"
     image.mkdir(parents=True)
+    (image / "Dockerfile").touch()
     return image
 
 
@@ -30,11 +31,16 @@ def net(tmp_path: Path) -> Path:
     return path
 
 
+def place(path: Path | str, config: dict[str, Any] | None = None) -> None:
+    with model.placed(str(path), config or {}):
+        pass
+
+
 def contents(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): path.read_text()
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and path.name not in ("Dockerfile", ".taken-from")
     }
 
 
@@ -42,7 +48,7 @@ def test_a_file_is_taken_with_the_samples_beside_it(folder: Path, net: Path) -> 
     net.with_name("samples.json").write_text("{}")
     net.with_name("other.onnx").touch()
 
-    model.place(net, {})
+    place(net)
 
     assert contents(folder) == {"model/net.onnx": "weights", "model/samples.json": "{}"}
 
@@ -52,18 +58,18 @@ def test_a_folder_is_taken_whole_with_what_its_links_lead_to(folder: Path, net: 
     (versions / "1").mkdir(parents=True)
     (versions / "1" / "model.onnx").symlink_to(net)
 
-    model.place(versions, {})
+    place(versions)
 
     assert contents(folder) == {"model/1/model.onnx": "weights"}
     assert not (folder / "model/1/model.onnx").is_symlink()
 
 
 def test_the_model_of_an_earlier_time_is_replaced(folder: Path, net: Path) -> None:
-    model.place(net, {})
+    place(net)
     other = net.with_name("other.onnx")
     other.write_text("other weights")
 
-    model.place(other, {})
+    place(other)
 
     assert contents(folder) == {"model/other.onnx": "other weights"}
 
@@ -73,7 +79,7 @@ def test_a_model_that_somebody_put_there_is_not_lost(folder: Path, net: Path) ->
     (folder / "model" / "mine.onnx").write_text("mine")
 
     with pytest.raises(Refusal, match="holds a model already; put it elsewhere, or type `make up`"):
-        model.place(net, {})
+        place(net)
 
     assert contents(folder) == {"model/mine.onnx": "mine"}
 
@@ -83,24 +89,121 @@ def test_a_model_that_lies_there_already_stays(folder: Path) -> None:
     mine.parent.mkdir()
     mine.write_text("mine")
 
-    model.place(mine, {})
-    model.place(mine.parent, {})
+    place(mine)
+    place(mine.parent)
 
     assert contents(folder) == {"model/mine.onnx": "mine"}
 
 
 def test_what_cannot_be_copied_leaves_what_was_there(folder: Path, net: Path) -> None:
-    model.place(net, {})
+    place(net)
     versions = net.parent / "versions"
     (versions / "1").mkdir(parents=True)
     (versions / "1" / "model.onnx").touch()
     (versions / "1" / "dangling").symlink_to("nothing")
 
-    with pytest.raises(Refusal, match="versions cannot be copied as it is: "):
-        model.place(versions, {})
+    with pytest.raises(
+        Refusal, match=r"versions cannot be taken as it is: .*dangling: \[Errno 2\] No such"
+    ):
+        place(versions)
 
     assert contents(folder) == {"model/net.onnx": "weights"}
     assert not (folder / ".model.unfinished").exists()
+
+
+@pytest.mark.parametrize("error", [Refusal("it failed"), KeyboardInterrupt()])
+@pytest.mark.parametrize("there_was_one", [True, False])
+def test_what_was_there_comes_back_if_it_is_not_deployed(
+    folder: Path, net: Path, error: BaseException, *, there_was_one: bool
+) -> None:
+    if there_was_one:
+        place(net)
+    before = contents(folder)
+    other = net.with_name("other.onnx")
+    other.touch()
+
+    def deploy() -> None:
+        with model.placed(str(other), {}):
+            assert (folder / "model" / "other.onnx").exists()
+            raise error
+
+    with pytest.raises(type(error)):
+        deploy()
+
+    assert contents(folder) == before
+
+
+def test_nothing_is_left_of_a_model_that_was_replaced(folder: Path, net: Path) -> None:
+    place(net)
+    place(net)
+    assert sorted(path.name for path in folder.iterdir()) == ["Dockerfile", "model"]
+
+
+def test_weights_beside_a_file_of_onnx_come_with_it(folder: Path, net: Path) -> None:
+    net.write_bytes(b"j\x17\n\x08location\x12\x0bbelow/w.bin")
+    net.with_name("below").mkdir()
+    (net.parent / "below/w.bin").write_text("weights")
+    (net.parent / "below/other.bin").write_text("others")
+
+    place(net)
+
+    assert sorted(contents(folder)) == ["model/below/w.bin", "model/net.onnx"]
+
+
+def test_weights_that_are_not_there_are_missed(folder: Path, net: Path) -> None:
+    net.write_bytes(b"j\x11\n\x08location\x12\x05w.bin")
+
+    with pytest.raises(Refusal, match=r"net.onnx keeps weights in w.bin, which has to be there"):
+        place(net)
+
+
+@pytest.mark.parametrize("given", [".", "..", "../.."])
+def test_a_folder_that_the_image_is_built_in_is_no_model(folder: Path, given: str) -> None:
+    with pytest.raises(Refusal, match="and the image is built in there; give a folder that holds"):
+        place(folder / given)
+
+
+def test_a_part_of_what_is_there_is_not_taken_for_all(folder: Path) -> None:
+    for version in ("1", "2"):
+        (folder / "model" / version).mkdir(parents=True)
+        (folder / "model" / version / "net.onnx").touch()
+
+    place(folder / "model")
+    with pytest.raises(Refusal, match=r"2, a part of what .*model holds: `make up` without MODEL"):
+        place(folder / "model" / "2")
+
+
+@pytest.mark.parametrize("context", ["nowhere", "../elsewhere", "/elsewhere", 5, "link"])
+def test_a_stack_file_that_will_be_refused_takes_no_model(
+    folder: Path, net: Path, context: object
+) -> None:
+    (folder.parent / "link").symlink_to(folder)
+
+    place(net, {"modelImage": {"context": context}})
+
+    assert {path.name for path in folder.parent.rglob("*")} == {"link", "model_image", "Dockerfile"}
+
+
+@pytest.mark.parametrize(
+    ("given", "about"),
+    [
+        ("", "MODEL is empty; give the path of a model, or leave it out"),
+        ("x" * 300, "cannot be taken as it is: .*File name too long"),
+    ],
+)
+def test_a_path_that_none_can_have_is_refused(folder: Path, given: str, about: str) -> None:
+    with pytest.raises(Refusal, match=about):
+        place(given)
+
+
+def test_a_pickle_of_ones_own_is_taken_when_it_was_saved_otherwise(folder: Path, net: Path) -> None:
+    pickle = net.with_name("my net.pkl")
+    pickle.touch()
+
+    with pytest.raises(Refusal) as refused:
+        place(pickle)
+
+    assert str(refused.value).endswith(f" && make up MODEL='{net.parent}/my net.skops'")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +217,7 @@ def test_a_model_that_would_not_be_served_is_not_taken(
     folder: Path, net: Path, config: dict[str, Any], about: str
 ) -> None:
     with pytest.raises(Refusal, match=about):
-        model.place(net, config)
+        place(net, config)
     assert contents(folder) == {}
 
 
@@ -122,19 +225,19 @@ def test_a_model_that_would_not_be_served_is_not_taken(
     ("name", "about"),
     [
         ("empty/", "empty is no model that is known; known are ONNX"),
-        ("net.joblib", "net.joblib is a pickle, which can run anything when it is read: save the"),
+        ("net.joblib", "net.joblib is a pickle, which can run anything when it is read: if it is "),
         ("weights.pt", "weights.pt is no model that is known; known are ONNX"),
     ],
 )
 def test_what_is_no_model_is_not_put_in_the_place_of_one(
     folder: Path, net: Path, name: str, about: str
 ) -> None:
-    model.place(net, {})
+    place(net)
     given = net.parent / name
     given.mkdir() if name.endswith("/") else given.touch()
 
     with pytest.raises(Refusal, match=about) as refused:
-        model.place(given, {})
+        place(given)
 
     assert " Type: " in str(refused.value)
     assert contents(folder) == {"model/net.onnx": "weights"}
@@ -144,14 +247,14 @@ def test_a_pickle_is_taken_where_the_stack_file_trusts_it(folder: Path, net: Pat
     pickle = net.with_name("net.pkl")
     pickle.write_text("code")
 
-    model.place(pickle, {"modelImage": {"trustPickle": True}})
+    place(pickle, {"modelImage": {"trustPickle": True}})
 
     assert contents(folder) == {"model/net.pkl": "code"}
 
 
 def test_a_path_where_nothing_is_is_refused(folder: Path) -> None:
     with pytest.raises(Refusal, match="MODEL is /no/model, and nothing is there; give the path"):
-        model.place(Path("/no/model"), {})
+        place(Path("/no/model"))
 
 
 @pytest.mark.parametrize(

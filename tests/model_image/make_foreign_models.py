@@ -38,6 +38,7 @@ def sklearn(directory: Path) -> None:
         multioutput,
         pipeline,
         preprocessing,
+        svm,
     )
 
     def saved(name: str, model: Any) -> Path:
@@ -95,9 +96,18 @@ def sklearn(directory: Path) -> None:
     joblib.dump(model, pickled / "model.joblib")
     expect(pickled, FLOWERS, classified(model.predict(FLOWERS), model.predict_proba(FLOWERS)))
 
+    def with_samples(name: str, model: Any, instances: list[Any]) -> None:
+        (saved(name, model) / "samples.json").write_text(json.dumps({"instances": instances}))
+
+    # Other columns than its own, and a column that it has not.
+    with_samples("columns_missing", clinic, [{"age": 20.0}])
+
     both = multioutput.MultiOutputClassifier(linear_model.LogisticRegression())
     saved("several_classes", both.fit(X, np.column_stack([Y, Y == 0])))
     saved("unfitted", linear_model.Ridge())
+    saved("pair", pipeline.make_pipeline(preprocessing.StandardScaler(), svm.SVC()).fit(X, Y > 0))
+    saved("margin", svm.LinearSVC().fit(X, Y > 0))
+    saved("sparse", feature_extraction.text.TfidfTransformer().fit(np.abs(X)))
 
     # Scikit-learn's own, but for a function that it would call.
     import os  # noqa: PLC0415
@@ -120,6 +130,12 @@ def boosting(directory: Path) -> None:
     scores = light.predict(FLOWERS)
     expect(directory / "lightgbm", FLOWERS, classified(scores.argmax(axis=1), scores))
 
+    # Taken for missing are zeros, which made-up rows therefore have.
+    zeros = np.where(np.random.default_rng(2).random(X.shape) < 0.5, 0, X)
+    options = {"zero_as_missing": True, "verbose": -1, "min_data_in_leaf": 2}
+    missing = lightgbm.train(options, lightgbm.Dataset(zeros, (zeros == 0).sum(axis=1)), 5)
+    missing.save_model(folder("lightgbm_zeros") / "model.txt")
+
     # What the converter gets wrong, and says nothing of.
     options = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5, "verbose": -1}
     forest = lightgbm.train(options, lightgbm.Dataset(X, Y), 5)
@@ -138,6 +154,14 @@ def boosting(directory: Path) -> None:
     number.save_model(folder("xgboost_number") / "model.json")
     predicted = [[value] for value in number.predict(FLOWERS).tolist()]
     expect(directory / "xgboost_number", FLOWERS, predicted)
+    stopped = xgboost.XGBClassifier(n_estimators=50, early_stopping_rounds=2, learning_rate=1)
+    noise = np.random.default_rng(3).integers(0, 3, 60)
+    stopped.fit(X, Y, eval_set=[(X, noise)], verbose=False)
+    stopped.save_model(folder("xgboost_stopped") / "model.ubj")
+    answer = classified(stopped.predict(FLOWERS), stopped.predict_proba(FLOWERS))
+    expect(directory / "xgboost_stopped", FLOWERS, answer)
+    linear = xgboost.XGBRegressor(booster="gblinear", n_estimators=5).fit(X, Y)
+    linear.save_model(folder("xgboost_linear") / "model.json")
 
 
 def tensorflow(directory: Path) -> None:
@@ -153,6 +177,20 @@ def tensorflow(directory: Path) -> None:
     model.save(directory / "keras" / "model.keras")
     expect(directory / "keras", FLOWERS, predicted)
     model.export(directory / "saved_model", verbose=False)
+
+    doubled = keras.Sequential([keras.Input((4,)), keras.layers.Lambda(lambda x: 2 * x)])
+    for suffix in ("keras", "h5"):
+        (directory / f"lambda_{suffix}").mkdir()
+        doubled.save(directory / f"lambda_{suffix}" / f"model.{suffix}")
+
+    @keras.saving.register_keras_serializable()
+    class Doubled(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return 2 * x
+
+    own = keras.Sequential([keras.Input((4,)), Doubled()])
+    (directory / "own_layer").mkdir()
+    own.save(directory / "own_layer" / "model.keras")
 
     # ONNX has no such operators on text.
     split = keras.layers.TextVectorization(max_tokens=9, output_sequence_length=2)

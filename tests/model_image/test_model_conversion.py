@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from model_image.formats import FormatError, find
 from tests.model_image.conftest import CACHE, SOURCE, cached
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ ForeignModels = Callable[[str], Path]
 Convert = Callable[..., subprocess.CompletedProcess[str]]
 LIBRARIES = {
     "sklearn": ("forest", "histogram", "regression", "text", "columns"),
-    "boosting": ("lightgbm", "xgboost", "xgboost_json", "xgboost_binary", "xgboost_number"),
+    "boosting": (
+        *("lightgbm", "xgboost", "xgboost_json", "xgboost_binary", "xgboost_number"),
+        "xgboost_stopped",
+    ),
     "tensorflow": ("keras", "saved_model"),
 }
 
@@ -125,6 +129,7 @@ def test_a_model_of_another_library_is_served_as_that_predicts(
     [
         ("sklearn/precise", "single precision is too little for it, or the converter gets it wro"),
         ("boosting/lightgbm_forest", "the converter gets this kind of model wrong: take another k"),
+        ("boosting/lightgbm_zeros", "differs from its original: "),
         ("tensorflow/words", "becomes no ONNX that can be run, so it computes with what ONNX has"),
     ],
 )
@@ -149,16 +154,37 @@ def test_a_pickle_runs_nothing_unless_it_is_trusted(convert: Convert, tmp_path: 
 
     refused = convert("sklearn", hostile)
     assert refused.returncode == 1
-    assert "is a pickle, which can run anything when it is read: save the" in refused.stderr
+    assert "is a pickle, which can run anything when it is read: if it is" in refused.stderr
     assert not ran.exists()
 
     convert("sklearn", hostile, TRUST_PICKLE="true")
     assert ran.exists(), "the pickle would have run nothing"
 
 
+@pytest.mark.parametrize("model", ["margin", "sparse"])
+def test_answers_of_other_kinds_are_compared_too(
+    foreign_models: ForeignModels, convert: Convert, model: str
+) -> None:
+    """Scores of classes without probabilities, and matrices that are mostly zeros."""
+    ended = convert("sklearn", foreign_models("sklearn") / model)
+    assert "60 made-up rows are answered alike" in ended.stdout, ended.stderr
+
+
 def test_a_pickle_that_is_trusted_is_taken(foreign_models: ForeignModels, convert: Convert) -> None:
     ended = convert("sklearn", foreign_models("sklearn") / "pickled", TRUST_PICKLE="true")
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_pickle_that_is_saved_as_told_is_taken(
+    foreign_models: ForeignModels, convert: Convert, tmp_path: Path
+) -> None:
+    model = shutil.copytree(foreign_models("sklearn") / "pickled", tmp_path / "my model")
+
+    with pytest.raises(FormatError) as refused:
+        find(model, trusts_pickles=False)
+    subprocess.run(["/bin/sh", "-c", refused.value.command], check=True)
+
+    assert convert("sklearn", model).returncode == 0
 
 
 def test_outputs_that_are_no_tensors_are_left_out(
@@ -175,9 +201,25 @@ def test_outputs_that_are_no_tensors_are_left_out(
     [
         ("sklearn", "hostile", None, "holds posix.system, which can be anything: leave it out."),
         ("sklearn", "unfitted", None, "is not fitted: call fit() before it is saved."),
+        ("sklearn", "pair", None, "two classes, whose scores the converter turns round: fit it"),
         ("sklearn", "model.skops", b"PK\x03\x04", "model.skops cannot be loaded: "),
+        (
+            "sklearn",
+            "model.SKOPS",
+            b"cposix\nsystem\n(S'false'\ntR.",
+            "model.SKOPS ends in capitals",
+        ),
+        ("boosting", "xgboost_linear", None, "is a linear booster (gblinear), and only trees are"),
         ("boosting", "model.ubj", b"{L", "model.ubj cannot be converted: "),
         ("boosting", "model.txt", b"tree\nversion=v4\n", "model.txt cannot be converted: "),
+        (
+            "tensorflow",
+            "lambda_keras",
+            None,
+            "has the layer Lambda, which is code, and of a",
+        ),
+        ("tensorflow", "lambda_h5", None, "has the layer Lambda, which is code, and of a"),
+        ("tensorflow", "own_layer", None, "has the layer Doubled, which is code, and of a"),
         ("tensorflow", "model.keras", b"PK\x03\x04", "model.keras cannot be loaded: "),
         ("tensorflow", "saved_model.pb", b"\x00", "broken cannot be loaded: "),
     ],
@@ -213,8 +255,23 @@ def test_a_broken_or_hostile_model_is_refused_with_one_sentence(
         ("[]", "samples.json is not a request in row form"),
         ('{"inputs": [[1, 2, 3, 4]]}', "samples.json is not a request in row form"),
         ('{"instances": []}', "samples.json is not a request in row form"),
-        ('{"instances": [["a", 2, 3, 4]]}', "has samples that do not fit: for 'x' (tensor(float))"),
-        ('{"instances": [{"a": []}]}', "has a sample with []; a value is a number or a text"),
+        ("[" * 9**5, "samples.json is not a request in row form"),
+        ('{"instances": [["a", 2, 3, 4]]}', "'x' is float of the shape [4], and ValueError: could"),
+        (
+            '{"instances": [[1, 2, 3]]}',
+            "of the shape [4], and a row has the shape [3]",
+        ),
+        (
+            '{"instances": [[1, 2, 3, 4], [1]]}',
+            "'x' is float of the shape [4], and ValueE",
+        ),
+        ('{"instances": [[1, 2, 3, NaN]]}', "a number in it is none that can be computed with."),
+        (
+            '{"instances": [[1, 2, 3, 1' + "0" * 400 + "]]}",
+            "of the shape [4], and Overf",
+        ),
+        ('{"instances": [{"a": []}]}', "samples.json: [] is no number and no text."),
+        ('{"instances": [{}]}', "they have the columns (none), and it takes some."),
     ],
 )
 def test_samples_that_do_not_fit_are_refused(
@@ -227,3 +284,46 @@ def test_samples_that_do_not_fit_are_refused(
 
     assert ended.returncode == 1
     assert about in ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("samples", ["a directory", "a link that leads nowhere"])
+def test_samples_that_cannot_be_read_are_refused(
+    foreign_models: ForeignModels, convert: Convert, tmp_path: Path, samples: str
+) -> None:
+    model = shutil.copytree(foreign_models("sklearn") / "forest", tmp_path / "forest")
+    path = model / "samples.json"
+    path.mkdir() if samples == "a directory" else path.symlink_to("nothing")
+
+    ended = convert("sklearn", model)
+
+    assert ended.stderr.splitlines() == [
+        f'{path} is not a request in row form: {{"instances": [...]}}.'
+    ]
+
+
+def test_samples_of_other_columns_are_refused(
+    foreign_models: ForeignModels, convert: Convert
+) -> None:
+    ended = convert("sklearn", foreign_models("sklearn") / "columns_missing")
+    assert "they have the columns age, and it takes age, sex." in ended.stderr
+
+
+def test_how_far_training_went_is_said(foreign_models: ForeignModels, convert: Convert) -> None:
+    ended = convert("boosting", foreign_models("boosting") / "xgboost_stopped")
+    assert re.search(r"taking the first \d+ of \d+ rounds: there training stopped", ended.stdout)
+
+
+def test_samples_beside_onnx_are_not_put_into_the_image(
+    convert: Convert, foreign_models: ForeignModels, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    converted = tmp_path / "converted"
+    convert("sklearn", foreign_models("sklearn") / "forest")
+    shutil.copytree(converted / "1", model)
+    (model / "samples.json").write_text('{"instances": [[1, 2, 3, 4]]}')
+    shutil.rmtree(converted)
+
+    ended = convert("sklearn", model)
+
+    assert "version 1 is ONNX already: samples.json has nothing to show" in ended.stdout
+    assert [path.name for path in (converted / "1").iterdir()] == ["model.onnx"]

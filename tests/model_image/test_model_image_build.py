@@ -155,15 +155,35 @@ def test_a_training_that_leaves_no_model_fails_the_build(
     assert "/model is no model that is known; known are ONNX" in _one_sentence(built.stderr)
 
 
-def test_a_model_that_cannot_be_served_fails_the_build(
+def test_a_model_that_cannot_be_served_fails_the_build_and_what_works_stays(
     source_copy: Path, build_image: BuildImage, tmp_path: Path, other_models: Path
 ) -> None:
+    installed = tmp_path / "image/opt/model-server"
+    installed.mkdir(parents=True)
+    (installed / "earlier").touch()
     shutil.copytree(other_models / "sequence", source_copy / "model")
     built = build_image(source_copy, tmp_path / "image")
     assert built.returncode == 1
     assert "only tensors are served: export the model with plain ones" in _one_sentence(
         built.stderr
     )
+    assert [path.name for path in installed.parent.iterdir()] == ["model-server"]
+    assert (installed / "earlier").exists()
+
+
+@pytest.mark.parametrize("model", ["../{name}/models", "/etc", "models/../..", "nothing"])
+def test_a_model_that_is_not_in_the_folder_fails_the_build(
+    source_copy: Path,
+    build_image: BuildImage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+) -> None:
+    (source_copy / "models").mkdir()
+    monkeypatch.setenv("MODEL", model.format(name=source_copy.name))
+    built = build_image(source_copy, tmp_path / "image")
+    assert built.returncode == 1
+    assert "; give the path of a model in" in _one_sentence(built.stderr)
 
 
 def test_what_links_of_a_model_lead_to_is_in_the_image(

@@ -172,7 +172,7 @@ def test_a_version_that_is_called_by_a_word_becomes_the_newest(project: Path) ->
     assert (project / "good/model/8/model.onnx").exists()
 
 
-@pytest.mark.parametrize("name", ["net.onnx", "Net.ONNX", "net.skops", "net.ubj", "net.keras"])
+@pytest.mark.parametrize("name", ["net.onnx", "net.skops", "net.ubj", "net.keras"])
 def test_a_model_without_a_folder_for_its_version_is_taken(project: Path, name: str) -> None:
     (project / "good/model").mkdir()
     (project / "good/model" / name).touch()
@@ -180,6 +180,48 @@ def test_a_model_without_a_folder_for_its_version_is_taken(project: Path, name: 
     check(project)
     check(project, model=f"good/model/{name}")
     check(project, model="./good/model/")
+
+
+@pytest.mark.parametrize("name", ["Net.ONNX", "net.SKOPS", "1/net.Keras"])
+def test_a_model_whose_name_ends_in_capitals_is_renamed(project: Path, name: str) -> None:
+    """What it is, the libraries see from small letters, too."""
+    path = project / "good/model" / name
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+    _mended_as_told(project, "ends in capitals, and no library takes it so")
+    assert path.with_suffix(path.suffix.lower()).exists()
+
+
+def _entry(location: str) -> bytes:
+    """An entry of external_data, as protobuf writes it."""
+    value = b"\n\x08location\x12" + bytes([len(location)]) + location.encode()
+    return b"j" + bytes([len(value)]) + value
+
+
+@pytest.mark.parametrize("location", ["weights", "../weights", "/weights", "below/weights"])
+def test_weights_that_are_not_beside_their_model_are_refused(project: Path, location: str) -> None:
+    model = project / "good/model/1/net.onnx"
+    model.parent.mkdir(parents=True)
+    model.write_bytes(b"\x08\x0a" + _entry(location) + _entry(location))
+    (project / "good/model/weights").touch()
+
+    with pytest.raises(
+        PydanticCustomError, match=f"keeps weights in {re.escape(location)}, which has to be there"
+    ):
+        check(project)
+
+
+def test_weights_beside_their_model_are_taken(project: Path) -> None:
+    for name in ("weights", "below/weights", "ends in capitals.BIN"):
+        path = project / "good/model/1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (project / "good/model/1/net.onnx").write_bytes(
+        _entry("weights") + _entry("below/weights") + b"r\x12\n\x08location\x12\x06Berlin"
+    )
+
+    check(project)
 
 
 def test_of_two_models_one_is_to_be_left_out(project: Path) -> None:
