@@ -7,7 +7,9 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,15 @@ if TYPE_CHECKING:
 
 ForeignModels = Callable[[str], Path]
 Convert = Callable[..., subprocess.CompletedProcess[str]]
+Converters = Callable[[str], subprocess.Popen[str]]
+CONVERT_MANY = Path(__file__).with_name("convert_many.py")
+COMPILED = {"PYTHONPYCACHEPREFIX": str(CACHE.parent / "compiled")}
+"""Not beside the image's sources; to compile a library takes longer than all else here."""
+CONVERTERS = {
+    "sklearn": "sklearn_models",
+    "boosting": "boosting",
+    "tensorflow": "tensorflow_models",
+}
 LIBRARIES = {
     "sklearn": ("forest", "histogram", "regression", "text", "columns"),
     "boosting": (
@@ -43,9 +54,13 @@ def foreign_models() -> ForeignModels:
                 [
                     *("uv", "run", "--quiet", "--frozen", "--project", str(SOURCE)),
                     *("--only-group", f"convert-{library}"),
-                    *("python", "-B", str(script), library, str(destination)),
+                    *("python", str(script), library, str(destination)),
                 ],
-                env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(CACHE.parent / f"{library}-venv")},
+                env={
+                    **os.environ,
+                    **COMPILED,
+                    "UV_PROJECT_ENVIRONMENT": str(CACHE.parent / f"{library}-venv"),
+                },
                 check=True,
             )
 
@@ -54,22 +69,44 @@ def foreign_models() -> ForeignModels:
     return models
 
 
+@pytest.fixture(scope="module")
+def converters(foreign_models: ForeignModels) -> Iterator[Converters]:
+    """What has a library's converter imported; see convert_many.py."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(library: str) -> subprocess.Popen[str]:
+            foreign_models(library)
+            python = CACHE.parent / f"{library}-venv" / "bin" / "python"
+            return stack.enter_context(
+                subprocess.Popen(
+                    [python, "-P", CONVERT_MANY, CONVERTERS[library]],
+                    env={**os.environ, **COMPILED, "PYTHONPATH": str(SOURCE)},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+
+        yield start
+
+
 @pytest.fixture
-def convert(foreign_models: ForeignModels, tmp_path: Path) -> Convert:
+def convert(converters: Converters, tmp_path: Path) -> Convert:
     """Do what build.sh does with a model, in an environment that is there."""
 
     def run(library: str, model: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-        foreign_models(library)
-        python = CACHE.parent / f"{library}-venv" / "bin" / "python"
-        script = f'"{python}" -P formats.py "$0" && exec "{python}" -P -m convert "$0" "$1"'
-        return subprocess.run(
-            ["/bin/sh", "-c", script, model, tmp_path / "converted"],
-            cwd=SOURCE,
-            env={**os.environ, **environment, "PYTHONPATH": str(SOURCE)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        printed = {name: tmp_path / name for name in ("stdout", "stderr")}
+        request = {"model": model, "target": tmp_path / "converted", **printed}
+        process = converters(library)
+        assert process.stdin
+        assert process.stdout
+        print(json.dumps({"environment": environment, **request}, default=str), file=process.stdin)
+        process.stdin.flush()
+        status = process.stdout.readline()
+        assert status, "what converts has ended"
+        stdout, stderr = (path.read_text() for path in printed.values())
+        return subprocess.CompletedProcess([str(model)], int(status), stdout, stderr)
 
     return run
 
