@@ -21,11 +21,11 @@ import pulumi
 from pulumi_azure_native import containerinstance as aci
 
 from common.enforcement import ClientLimits, Enforcement
+from common.routes import routes
 from components.sidecar_sizing import Sizes, sizes
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "nginx" / "nginx.conf.j2"
 VOLUME_NAME = "nginx-sidecar"
-VERSION = "[0-9]{1,19}"
 """A version of the model in a URL: a whole number, as many digits as the model server takes.
 
 TensorFlow's exporters write seconds since 1970, which have ten.
@@ -171,8 +171,7 @@ def variables(
     """Names what the template is rendered from."""
     return {
         **dict(enforced),
-        "model_name": model_name,
-        "version": VERSION,
+        "routes": routes(model_name),
         "model_port": model_port,
         "sizes": limits,
     }

@@ -105,8 +105,8 @@ def _renamed(limits: ClientLimits, was: str, becomes: str) -> ClientLimits:
     """The model's new name is in every path; that the address changes is said elsewhere."""
     if limits.paths is None or was == becomes:
         return limits
-    model = re.compile(rf"^/v1/models/{re.escape(was)}(?=[/:]|$)")
-    paths = (model.sub(lambda _: f"/v1/models/{becomes}", path) for path in limits.paths)
+    model = re.compile(rf"^(/v[12]/models/){re.escape(was)}(?=[/:]|$)")
+    paths = (model.sub(lambda path: path[1] + becomes, path) for path in limits.paths)
     return limits.model_copy(update={"paths": tuple(paths)})
 
 

@@ -8,7 +8,7 @@ from .catalogue import SIGNATURE, Version
 from .tensors import TensorSpec
 
 
-class _Answer(
+class Answer(
     BaseModel,
     extra="forbid",
     protected_namespaces=(),
@@ -17,26 +17,26 @@ class _Answer(
     """Every field is always there and there are no others; the OpenAPI document says so."""
 
 
-class Error(_Answer):
+class Error(Answer):
     error: str = Field(description="One sentence: what is wrong and what to do.")
 
 
-class Health(_Answer):
+class Health(Answer):
     status: Literal["ok"] = "ok"
 
 
-class Status(_Answer):
+class Status(Answer):
     error_code: Literal["OK"] = "OK"
     error_message: str = ""
 
 
-class VersionStatus(_Answer):
+class VersionStatus(Answer):
     version: str
     state: Literal["AVAILABLE"] = "AVAILABLE"
     status: Status = Status()
 
 
-class ModelStatus(_Answer):
+class ModelStatus(Answer):
     model_version_status: list[VersionStatus]
 
     @classmethod
@@ -44,17 +44,17 @@ class ModelStatus(_Answer):
         return cls(model_version_status=[VersionStatus(version=str(m.version)) for m in models])
 
 
-class Dimension(_Answer):
+class Dimension(Answer):
     size: str = Field(description="-1: any size")
     name: str = ""
 
 
-class TensorShape(_Answer):
+class TensorShape(Answer):
     dim: list[Dimension]
     unknown_rank: bool
 
 
-class TensorInfo(_Answer):
+class TensorInfo(Answer):
     dtype: str = Field(examples=["DT_FLOAT"])
     tensor_shape: TensorShape
     name: str
@@ -68,27 +68,27 @@ class TensorInfo(_Answer):
         return cls(dtype=spec.tensorflow_type, tensor_shape=shape, name=spec.name)
 
 
-class Signature(_Answer):
+class Signature(Answer):
     inputs: dict[str, TensorInfo]
     outputs: dict[str, TensorInfo]
     method_name: Literal["tensorflow/serving/predict"] = "tensorflow/serving/predict"
 
 
-class SignatureMap(_Answer):
+class SignatureMap(Answer):
     signature_def: dict[str, Signature]
 
 
-class Metadata(_Answer):
+class Metadata(Answer):
     signature_def: SignatureMap
 
 
-class ModelSpec(_Answer):
+class ModelSpec(Answer):
     name: str
     signature_name: str = ""
     version: str
 
 
-class ModelMetadata(_Answer):
+class ModelMetadata(Answer):
     model_spec: ModelSpec
     metadata: Metadata
 

@@ -1,7 +1,5 @@
 """The HTTP routes."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -9,21 +7,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
 
 from . import openapi
 from .access_log import AccessLog
+from .answering import answer
 from .answers import Error, Health, ModelMetadata, ModelStatus
-from .bodies import MOST_PER_BYTE, encoding_of, too_large
 from .catalogue import Models
 from .errors import RequestError, quoted
+from .open_inference_answers import (
+    ModelReady,
+    OpenInferenceMetadata,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+)
 from .pool import Pool
-from .wire import Head
-
-BODY_SECONDS = 10
-"""The longest between two pieces of a body, as in nginx (client_body_timeout)."""
-_SLICE_BYTES = 2**16
 
 
 class _Segment(StringConvertor):
@@ -34,6 +32,16 @@ class _Segment(StringConvertor):
 
 register_url_convertor("segment", _Segment())
 
+_ONE = "/models/{model:segment}"
+_ONE_VERSION = _ONE + "/versions/{version:segment}"
+
+
+def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": Error} for status in statuses}
+
+
+_MAY_ANSWER = _errors(400, 404, 408, 413, 415, 500, 503)
+
 
 def create_app(models: Models, pool: Pool) -> FastAPI:
     # No documentation pages: they load scripts from outside. Trailing slashes are 404, not 307.
@@ -42,6 +50,7 @@ def create_app(models: Models, pool: Pool) -> FastAPI:
     _answer_errors_as_sentences(app)
     _add_health(app, models, pool)
     _add_model(app, models, pool)
+    _add_open_inference(app, models, pool)
     return app
 
 
@@ -63,20 +72,7 @@ def _add_health(app: FastAPI, models: Models, pool: Pool) -> None:
 
 
 def _add_model(app: FastAPI, models: Models, pool: Pool) -> None:
-    one = "/v1/models/{model:segment}"
-    one_version = one + "/versions/{version:segment}"
-    may_answer = _errors(400, 404, 408, 413, 415, 500, 503)
-
-    async def answer(request: Request, model: str, version: str | None) -> Response:
-        found = models.find(model, version)
-        encoding = encoding_of(request.headers.getlist("content-encoding"))
-        status, content = await pool.predict(
-            request.headers.get("x-client-name", ""),
-            _most(request, encoding, pool.limit),
-            Head(str(found.version), encoding, pool.limit),
-            _pieces(request, pool.limit),
-        )
-        return _Answer(status, content, pool)
+    one, one_version = f"/v1{_ONE}", f"/v1{_ONE_VERSION}"
 
     @app.get(one, tags=["status"], responses=_errors(404, 503))
     async def status(model: str) -> ModelStatus:
@@ -97,82 +93,61 @@ def _add_model(app: FastAPI, models: Models, pool: Pool) -> None:
     async def version_metadata(model: str, version: str) -> ModelMetadata:
         return ModelMetadata.of(models.name, models.find(model, version))
 
-    @app.post(one + ":predict", tags=["predict"], responses=may_answer)
+    @app.post(one + ":predict", tags=["predict"], responses=_MAY_ANSWER)
     async def predict_newest(request: Request, model: str) -> Response:
         """Predict with the newest version."""
-        return await answer(request, model, None)
+        return await answer(request, pool, "predict", model, models.find(model))
 
-    @app.post(one_version + ":predict", tags=["predict"], responses=may_answer)
+    @app.post(one_version + ":predict", tags=["predict"], responses=_MAY_ANSWER)
     async def predict_version(request: Request, model: str, version: str) -> Response:
-        return await answer(request, model, version)
+        return await answer(request, pool, "predict", model, models.find(model, version))
 
 
-def _most(request: Request, encoding: str, limit: int) -> int:
-    """The most bytes the body can have, unpacked; 413 if that is too much for certain."""
-    length = int(request.headers.get("content-length", limit))
-    if encoding == "gzip":
-        return min(limit, MOST_PER_BYTE * length)
-    if length > limit:
-        raise too_large(limit)
-    return length
+def _add_open_inference(app: FastAPI, models: Models, pool: Pool) -> None:
+    one, one_version = f"/v2{_ONE}", f"/v2{_ONE_VERSION}"
 
+    @app.get("/v2", tags=["open inference"])
+    async def server_metadata() -> ServerMetadata:
+        return ServerMetadata()
 
-async def _pieces(request: Request, limit: int) -> AsyncIterator[bytes]:
-    """The body as it comes, of whatever content type (as in TensorFlow Serving)."""
-    length = 0
-    pieces = aiter(request.stream())
-    while True:
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                piece = await anext(pieces, None)
-        except TimeoutError:
-            raise RequestError(
-                408, f"Nothing more of the body came within {BODY_SECONDS} seconds; send it again."
-            ) from None
-        except ClientDisconnect:
-            raise RequestError(400, "The connection was closed before the body's end.") from None
-        if piece is None:
-            return
-        length += len(piece)
-        if length > limit:
-            raise too_large(limit)
-        yield piece
+    @app.get("/v2/health/live", tags=["open inference"])
+    async def server_live() -> ServerLive:
+        return ServerLive()
 
+    @app.get("/v2/health/ready", tags=["open inference"], responses=_errors(503))
+    async def server_ready() -> ServerReady:
+        await pool.ready()
+        return ServerReady()
 
-class _Answer(Response):
-    """What a worker wrote; it counts as held until the client has taken it."""
+    @app.get(one, tags=["open inference"], responses=_errors(404, 503))
+    async def model_metadata(model: str) -> OpenInferenceMetadata:
+        """Inputs and outputs of the newest version."""
+        return OpenInferenceMetadata.of(models, models.find(model))
 
-    media_type = "application/json"
+    @app.get(one_version, tags=["open inference"], responses=_errors(404, 503))
+    async def model_version_metadata(model: str, version: str) -> OpenInferenceMetadata:
+        return OpenInferenceMetadata.of(models, models.find(model, version))
 
-    def __init__(self, status: int, content: bytearray, pool: Pool) -> None:
-        super().__init__(status_code=status)
-        self.headers["content-length"] = str(len(content))
-        self._content = content
-        self._pool = pool
+    @app.get(one + "/ready", tags=["open inference"], responses=_errors(404, 503))
+    async def model_ready(model: str) -> ModelReady:
+        models.find(model)
+        await pool.ready()
+        return ModelReady(name=model)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        start = {
-            "type": "http.response.start",
-            "status": self.status_code,
-            "headers": self.raw_headers,
-        }
-        try:
-            await send(start)
-            for begin in range(0, len(self._content), _SLICE_BYTES):
-                end = begin + _SLICE_BYTES
-                await send(
-                    {
-                        "type": "http.response.body",
-                        "body": bytes(self._content[begin:end]),
-                        "more_body": end < len(self._content),
-                    }
-                )
-        finally:
-            self._pool.sent(self._content)
+    @app.get(one_version + "/ready", tags=["open inference"], responses=_errors(404, 503))
+    async def model_version_ready(model: str, version: str) -> ModelReady:
+        models.find(model, version)
+        await pool.ready()
+        return ModelReady(name=model)
 
+    @app.post(one + "/infer", tags=["open inference"], responses=_MAY_ANSWER)
+    async def infer_newest(request: Request, model: str) -> Response:
+        """Predict with the newest version."""
+        return await answer(request, pool, "infer", model, models.find(model))
 
-def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": Error} for status in statuses}
+    @app.post(one_version + "/infer", tags=["open inference"], responses=_MAY_ANSWER)
+    async def infer_version(request: Request, model: str, version: str) -> Response:
+        return await answer(request, pool, "infer", model, models.find(model, version))
 
 
 def _answer_errors_as_sentences(app: FastAPI) -> None:

@@ -18,7 +18,7 @@ from .errors import RequestError, StartError
 from .memory import COST, MB, SMALL, held_by, room
 from .remote import RemoteWorker, Request, WorkerEndedError, end_in_words, receive
 from .settings import Settings
-from .wire import LENGTH, PID, Head
+from .wire import LENGTH, PID, Head, Tail
 
 _PACKAGE = Path(__file__).resolve().parent
 LOADER = [sys.executable, "-P", "-m", f"{_PACKAGE.name}.loader"]
@@ -59,8 +59,8 @@ class Pool:
 
     async def predict(
         self, client: str, size: int, head: Head, pieces: AsyncIterator[bytes]
-    ) -> tuple[int, bytearray]:
-        """Status and answer for a body of at most `size` bytes, which is read when it has a worker.
+    ) -> tuple[Tail, bytearray]:
+        """What is answered to a body of at most `size` bytes, which is read when it has a worker.
 
         The answer counts as held until `sent`.
         """
@@ -69,7 +69,7 @@ class Pool:
             ticket = Ticket(client, size, asyncio.get_running_loop().create_future())
             worker = await self._admission.worker(ticket)
             try:
-                status, answer = await worker.ask(request)
+                tail, answer = await worker.ask(request)
                 break
             except WorkerEndedError:
                 ended = await worker.ended
@@ -83,7 +83,7 @@ class Pool:
                     worker.close()
                     worker.ended.add_done_callback(partial(self._free, ticket))
         self._admission.take(len(answer))
-        return status, answer
+        return tail, answer
 
     def _free(self, ticket: Ticket, _: object) -> None:
         self._admission.done(ticket)

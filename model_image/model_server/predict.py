@@ -1,18 +1,15 @@
 """TensorFlow Serving's predict request, from body to answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import orjson
 
 from .catalogue import SIGNATURE
 from .errors import RequestError, quoted
+from .json_text import array_pieces, finite, list_pieces, loads, plain
 from .models import ServedModel
-from .tensors import Array, TensorSpec, array_from_json
-
-_AT_ONCE = 4096
-"""Values that are made into JSON at once: as Python's objects they take many times their bytes."""
+from .tensors import Array, TensorSpec, array_from_json, is_base64
 
 
 def predict(model: ServedModel, body: bytes | bytearray) -> bytearray:
@@ -23,19 +20,14 @@ def predict(model: ServedModel, body: bytes | bytearray) -> bytearray:
     """
     tensors, batch = _tensors(_parse(body), model.inputs)
     # Nothing holds what the body was parsed to any more: the answer gets its memory.
-    outputs = _checked(model.run(tensors))
+    outputs = finite(model.run(tensors))
     if batch is None:
         return _written("outputs", _columns(outputs))
     return _written("predictions", _rows(outputs, batch))
 
 
 def _parse(body: bytes | bytearray) -> dict[str, Any]:
-    try:
-        request = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(
-            400, f"The body is not {_unlike(body) or f'valid JSON: {error}'}."
-        ) from None
+    request = loads(body)
     if not isinstance(request, dict):
         raise RequestError(400, "The body must be a JSON object with 'instances' or 'inputs'.")
     if ("instances" in request) == ("inputs" in request):
@@ -52,18 +44,6 @@ def _parse(body: bytes | bytearray) -> dict[str, Any]:
     return request
 
 
-def _unlike(body: bytes | bytearray) -> str | None:
-    """What is told instead of where JSON ends, if it never began."""
-    if body.startswith(b"\x1f\x8b"):
-        return "JSON but gzip; send the header Content-Encoding: gzip with it"
-    try:
-        if "\0" not in body.decode():
-            return None
-    except UnicodeDecodeError as error:
-        return f"UTF-8, which JSON is written in: {error.reason} at byte {error.start}"
-    return "JSON in UTF-8 but holds bytes of zero, as UTF-16 does; send it as UTF-8"
-
-
 def _tensors(
     request: dict[str, Any], specs: Mapping[str, TensorSpec]
 ) -> tuple[dict[str, Array], int | None]:
@@ -76,7 +56,7 @@ def _tensors(
 def _tensors_from_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Array]:
     if not isinstance(rows, list) or not rows:
         raise RequestError(400, "'instances' must be a list with at least one instance.")
-    if not isinstance(rows[0], dict):
+    if _is_unnamed(rows[0], specs):
         spec = _only_input(specs, "each instance must be an object")
         return {spec.name: array_from_json(rows, spec)}
     for number, row in enumerate(rows):
@@ -88,12 +68,16 @@ def _tensors_from_rows(rows: Any, specs: Mapping[str, TensorSpec]) -> dict[str, 
 
 
 def _tensors_from_columns(columns: Any, specs: Mapping[str, TensorSpec]) -> dict[str, Array]:
-    if not isinstance(columns, dict):
+    if _is_unnamed(columns, specs):
         spec = _only_input(specs, "'inputs' must be an object")
         return {spec.name: array_from_json(columns, spec)}
     if columns.keys() != specs.keys():
         raise RequestError(400, f"'inputs' must be an object with the keys {_names(specs)}.")
     return {name: array_from_json(columns[name], spec) for name, spec in specs.items()}
+
+
+def _is_unnamed(value: Any, specs: Mapping[str, TensorSpec]) -> bool:
+    return not isinstance(value, dict) or (is_base64(value) and "b64" not in specs)
 
 
 def _only_input(specs: Mapping[str, TensorSpec], otherwise: str) -> TensorSpec:
@@ -108,17 +92,6 @@ def _names(specs: Mapping[str, TensorSpec]) -> str:
     return ", ".join(f"'{name}'" for name in specs)
 
 
-def _checked(outputs: dict[str, Array]) -> dict[str, Array]:
-    for name, array in outputs.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise RequestError(
-                400,
-                f"Output '{name}' is not a finite number for these inputs, and JSON has no way to "
-                "write NaN or infinity.",
-            )
-    return outputs
-
-
 def _written(key: str, pieces: Iterable[bytes | memoryview]) -> bytearray:
     answer = bytearray(b'{"%b":' % key.encode())
     for piece in pieces:
@@ -129,12 +102,12 @@ def _written(key: str, pieces: Iterable[bytes | memoryview]) -> bytearray:
 
 def _columns(outputs: dict[str, Array]) -> Iterator[bytes | memoryview]:
     if len(outputs) == 1:
-        yield from _array(*outputs.values())
+        yield from array_pieces(*outputs.values())
         return
     begin = b"{"
     for name, array in outputs.items():
         yield begin + orjson.dumps(name) + b":"
-        yield from _array(array)
+        yield from array_pieces(array)
         begin = b","
     yield b"}"
 
@@ -147,45 +120,11 @@ def _rows(outputs: dict[str, Array], batch: int) -> Iterator[bytes | memoryview]
                 f"Output '{name}' has no row per instance; ask in column form ('inputs') instead.",
             )
     if len(outputs) == 1:
-        yield from _array(*outputs.values())
+        yield from array_pieces(*outputs.values())
         return
 
     def objects(part: slice) -> list[dict[str, Any]]:
-        columns = [_plain(array[part]) for array in outputs.values()]
+        columns = [plain(array[part]) for array in outputs.values()]
         return [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    yield from _list(batch, sum(array[:1].size for array in outputs.values()), objects)
-
-
-def _array(array: Array) -> Iterator[bytes | memoryview]:
-    if array.ndim == 0:
-        yield _json(_plain(array))
-    else:
-        size = array[:1].size
-        yield from _list(len(array), size, lambda part: _plain(array[part]))
-
-
-def _list(
-    length: int, size: int, values: Callable[[slice], object]
-) -> Iterator[bytes | memoryview]:
-    """A JSON list, of which some are made at a time; `size` is how many values are in one of it."""
-    step = max(1, _AT_ONCE // max(1, size))
-    if length <= step:
-        yield _json(values(slice(length)))
-        return
-    yield b"["
-    for begin in range(0, length, step):
-        if begin:
-            yield b","
-        yield memoryview(_json(values(slice(begin, begin + step))))[1:-1]
-    yield b"]"
-
-
-def _plain(array: Array) -> Any:
-    """What orjson can write: it knows neither arrays of text or of no dimension, nor `longlong`."""
-    # Not .tolist() for all: that widens float32, and 0.2 becomes 0.20000000298.
-    return array[()] if array.dtype.kind == "f" else array.tolist()
-
-
-def _json(value: object) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    yield from list_pieces(batch, sum(array[:1].size for array in outputs.values()), objects)

@@ -53,8 +53,8 @@ class RemoteWorker:
         self._connection = connection
         self._is_busy = False
 
-    async def ask(self, request: Request) -> tuple[int, bytearray]:
-        """Return the status and the bytes of the answer.
+    async def ask(self, request: Request) -> tuple[Tail, bytearray]:
+        """Return what is said of the answer, and its bytes.
 
         Raises:
             WorkerEndedError: if it died of this request, or was killed.
@@ -74,7 +74,7 @@ class RemoteWorker:
             raise
         finally:
             self._is_busy = False
-        return tail.status, answer
+        return tail, answer
 
     def close(self) -> None:
         """It ends when it reads its socket next; who waits for an answer gets none."""

@@ -1,5 +1,7 @@
-"""From nested JSON lists to NumPy arrays, checked against what the model's graph declares."""
+"""From JSON lists and bytes to NumPy arrays, checked against what the model's graph declares."""
 
+import base64
+import math
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -10,21 +12,22 @@ from .errors import RequestError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# ONNX Runtime's name -> (TensorFlow's name, NumPy type). Types outside it cannot come from JSON.
-_TYPES: dict[str, tuple[str, type[Any]]] = {
-    "tensor(float16)": ("DT_HALF", np.float16),
-    "tensor(float)": ("DT_FLOAT", np.float32),
-    "tensor(double)": ("DT_DOUBLE", np.float64),
-    "tensor(int8)": ("DT_INT8", np.int8),
-    "tensor(int16)": ("DT_INT16", np.int16),
-    "tensor(int32)": ("DT_INT32", np.int32),
-    "tensor(int64)": ("DT_INT64", np.int64),
-    "tensor(uint8)": ("DT_UINT8", np.uint8),
-    "tensor(uint16)": ("DT_UINT16", np.uint16),
-    "tensor(uint32)": ("DT_UINT32", np.uint32),
-    "tensor(uint64)": ("DT_UINT64", np.uint64),
-    "tensor(bool)": ("DT_BOOL", np.bool_),
-    "tensor(string)": ("DT_STRING", np.object_),
+# ONNX Runtime's name -> (TensorFlow's, the Open Inference Protocol's, NumPy's). Types outside it
+# cannot come from JSON.
+_TYPES: dict[str, tuple[str, str, type[Any]]] = {
+    "tensor(float16)": ("DT_HALF", "FP16", np.float16),
+    "tensor(float)": ("DT_FLOAT", "FP32", np.float32),
+    "tensor(double)": ("DT_DOUBLE", "FP64", np.float64),
+    "tensor(int8)": ("DT_INT8", "INT8", np.int8),
+    "tensor(int16)": ("DT_INT16", "INT16", np.int16),
+    "tensor(int32)": ("DT_INT32", "INT32", np.int32),
+    "tensor(int64)": ("DT_INT64", "INT64", np.int64),
+    "tensor(uint8)": ("DT_UINT8", "UINT8", np.uint8),
+    "tensor(uint16)": ("DT_UINT16", "UINT16", np.uint16),
+    "tensor(uint32)": ("DT_UINT32", "UINT32", np.uint32),
+    "tensor(uint64)": ("DT_UINT64", "UINT64", np.uint64),
+    "tensor(bool)": ("DT_BOOL", "BOOL", np.bool_),
+    "tensor(string)": ("DT_STRING", "BYTES", np.object_),
 }
 _LEAVES: dict[str, tuple[set[type], str]] = {
     "f": ({int, float}, "numbers"),
@@ -55,6 +58,8 @@ class TensorSpec:
 
     name: str
     tensorflow_type: str
+    datatype: str
+    """As the Open Inference Protocol has it."""
     dtype: np.dtype[Any]
     shape: tuple[int | None, ...] | None
     """None: the graph does not say."""
@@ -64,16 +69,22 @@ class TensorSpec:
         cls, name: str, onnx_type: str, shape: list[int | str | None] | None
     ) -> "TensorSpec":
         """Raise KeyError for a type that JSON cannot carry, such as a sequence of maps."""
-        tensorflow_type, numpy_type = _TYPES[onnx_type]
+        tensorflow_type, datatype, numpy_type = _TYPES[onnx_type]
         # A free dimension comes as its name ("batch") or as None.
         sizes = None if shape is None else tuple(d if isinstance(d, int) else None for d in shape)
-        return cls(name, tensorflow_type, np.dtype(numpy_type), sizes)
+        return cls(name, tensorflow_type, datatype, np.dtype(numpy_type), sizes)
 
-    def accepts(self, shape: tuple[int, ...]) -> bool:
-        if self.shape is None:
-            return True
-        return len(shape) == len(self.shape) and all(
-            want in (None, got) for want, got in zip(self.shape, shape, strict=True)
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raise RequestError (400) if an array of this shape does not fit."""
+        if self.shape is None or (
+            len(shape) == len(self.shape)
+            and all(want in (None, got) for want, got in zip(self.shape, shape, strict=True))
+        ):
+            return
+        raise RequestError(
+            400,
+            f"Input '{self.name}' has the shape {shape_text(self.shape)}, "
+            f"but the values given have the shape {shape_text(shape)}.",
         )
 
 
@@ -82,8 +93,10 @@ def shape_text(shape: tuple[int | None, ...]) -> str:
     return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
 
 
-def array_from_json(values: Any, spec: TensorSpec) -> Array:
+def array_from_json(values: Any, spec: TensorSpec, said: tuple[int, ...] | None = None) -> Array:
     """Check type, rank, sizes and range of nested lists; raise RequestError (400) if one is wrong.
+
+    Where the request says a shape that fits, it may also be one flat list.
 
     Works level by level rather than by recursion or by NumPy's guessing: nesting cannot exhaust
     the stack, and `[true, "1"]` does not become numbers.
@@ -102,19 +115,84 @@ def array_from_json(values: Any, spec: TensorSpec) -> Array:
     found = set(map(type, leaves))
     if list in found:
         raise RequestError(400, f"{label} is ragged: it mixes lists and values at the same depth.")
+    if dict in found and spec.dtype.kind == "O":
+        leaves = [_text(leaf, label) if is_base64(leaf) else leaf for leaf in leaves]
+        found = set(map(type, leaves))
     allowed, wording = _LEAVES[spec.dtype.kind]
     if not found <= allowed:
         if float in found and spec.dtype.kind in "iu" and _beyond(leaves, spec):
             raise _out_of_range(spec)
         wrong = min(_JSON_NAMES[kind] for kind in found - allowed)
         raise RequestError(400, f"{label} takes {wording} ({spec.tensorflow_type}), not {wrong}.")
-    if not spec.accepts(tuple(shape)):
+    if said is None:
+        spec.check(tuple(shape))
+    elif tuple(shape) not in (said, (math.prod(said),)):
         raise RequestError(
             400,
-            f"{label} has the shape {shape_text(spec.shape or ())}, "
-            f"but the values given have the shape {shape_text(tuple(shape))}.",
+            f"{label} is said to have the shape {shape_text(said)}, "
+            f"but its data have the shape {shape_text(tuple(shape))}.",
         )
-    return _fit(leaves, spec).reshape(shape)
+    return _fit(leaves, spec).reshape(shape if said is None else said)
+
+
+def array_from_bytes(values: memoryview, spec: TensorSpec, shape: tuple[int, ...]) -> Array:
+    """An array of a shape that fits, from its elements in row-major order, little-endian.
+
+    Of text each is its length in four bytes, and UTF-8. Raises RequestError (400).
+    """
+    if spec.dtype.kind == "O":
+        return np.array(_texts(values, spec, math.prod(shape)), dtype=object).reshape(shape)
+    dtype = spec.dtype.newbyteorder("<")
+    size = math.prod(shape) * dtype.itemsize
+    if len(values) != size:
+        raise RequestError(
+            400,
+            f"Input '{spec.name}' is said to be {spec.datatype} of the shape {shape_text(shape)}, "
+            f"which are {size} bytes, and not {len(values)}.",
+        )
+    if spec.dtype.kind == "b":
+        return np.frombuffer(values, np.uint8).astype(np.bool_).reshape(shape)
+    # A copy: where JSON is before it, it stands where no such number may.
+    return np.frombuffer(values, dtype).astype(spec.dtype).reshape(shape)
+
+
+def _texts(values: memoryview, spec: TensorSpec, count: int) -> list[str]:
+    texts: list[str] = []
+    at, wrong = 0, RequestError(400, f"Input '{spec.name}' is not {count} texts in binary form.")
+    while at < len(values):
+        length = int.from_bytes(values[at : at + 4], "little")
+        at += 4 + length
+        if at > len(values) or len(texts) == count:
+            raise wrong
+        try:
+            texts.append(str(values[at - length : at], "utf-8"))
+        except UnicodeDecodeError as error:
+            raise RequestError(
+                400, f"Input '{spec.name}' holds text that is not UTF-8: {error.reason}."
+            ) from None
+    if len(texts) < count:
+        raise wrong
+    return texts
+
+
+def array_to_bytes(array: Array) -> bytes:
+    """The inverse of `array_from_bytes`."""
+    if array.dtype.kind != "O":
+        return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    texts = [text.encode() for text in array.reshape(-1)]
+    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+
+
+def is_base64(value: Any) -> bool:
+    """Whether this is TensorFlow Serving's way to write bytes: `{"b64": "..."}`."""
+    return isinstance(value, dict) and value.keys() == {"b64"} and isinstance(value["b64"], str)
+
+
+def _text(value: dict[str, str], label: str) -> str:
+    try:
+        return base64.b64decode(value["b64"], validate=True).decode()
+    except ValueError as error:  # also where it is no UTF-8, which all text in ONNX is
+        raise RequestError(400, f"{label} holds b64 that is no text: {error}.") from None
 
 
 def _beyond(leaves: list[Any], spec: TensorSpec) -> bool:

@@ -4,9 +4,10 @@ A worker begins with its process id. A request is a Head, the pieces of the body
 piece; an answer is a Tail and the bytes for the client.
 """
 
+import json
 import struct
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Literal
 
 PID = struct.Struct(">I")
 LENGTH = struct.Struct(">I")
@@ -14,18 +15,22 @@ LENGTH = struct.Struct(">I")
 
 @dataclass(frozen=True)
 class Head:
+    method: Literal["predict", "infer"]
+    """TensorFlow Serving's, or the Open Inference Protocol's."""
+    model: str
     version: str
     encoding: str
     limit: int
     """Bytes of the body, unpacked."""
+    json_bytes: int | None = None
+    """Of the body, unpacked; binary tensors follow. None: all of it is JSON."""
 
     def to_bytes(self) -> bytes:
-        return piece(f"{self.version} {self.encoding} {self.limit}".encode())
+        return piece(json.dumps(asdict(self)).encode())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Head":
-        version, encoding, limit = data.decode().split()
-        return cls(version, encoding, int(limit))
+        return cls(**json.loads(data))
 
 
 @dataclass(frozen=True)
@@ -34,12 +39,14 @@ class Tail:
     stays: bool
     """Whether the worker takes another request."""
     length: int
+    json_bytes: int
+    """Of the answer; binary tensors follow. 0: all of it is JSON."""
 
-    _FORMAT: ClassVar = struct.Struct(">H?Q")
+    _FORMAT: ClassVar = struct.Struct(">H?QQ")
     SIZE: ClassVar = _FORMAT.size
 
     def to_bytes(self) -> bytes:
-        return self._FORMAT.pack(self.status, self.stays, self.length)
+        return self._FORMAT.pack(self.status, self.stays, self.length, self.json_bytes)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Tail":

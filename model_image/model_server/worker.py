@@ -13,6 +13,7 @@ from .bodies import Body
 from .errors import RequestError
 from .memory import SMALL
 from .models import ServedModel
+from .open_inference import infer
 from .predict import predict
 from .wire import LENGTH, PID, Head, Tail
 
@@ -28,12 +29,18 @@ def work(connection: socket.socket, versions: Mapping[str, ServedModel]) -> None
     while stays:
         head = Head.from_bytes(_piece(stream))
         answer: bytes | bytearray
+        json_bytes = 0
         body = Body(head.encoding, head.limit)
         try:
             _read(stream, body)
             if len(body.bytes) > SMALL:
                 os.nice(10)  # the probes, and the small requests of others, go first
-            status, answer = 200, predict(versions[head.version], body.bytes)
+            model = versions[head.version]
+            if head.method == "infer":
+                answer, json_bytes = infer(model, head.model, body.bytes, head.json_bytes)
+            else:
+                answer = predict(model, body.bytes)
+            status = 200
         except RequestError as refusal:
             status, answer = refusal.status, _error(refusal.sentence)
         except Exception:
@@ -41,7 +48,7 @@ def work(connection: socket.socket, versions: Mapping[str, ServedModel]) -> None
             status = 500
             answer = _error("The server failed on this request; its log has the reason.")
         stays = len(body.bytes) <= SMALL
-        connection.sendall(Tail(status, stays, len(answer)).to_bytes())
+        connection.sendall(Tail(status, stays, len(answer), json_bytes).to_bytes())
         connection.sendall(answer)
 
 

@@ -20,8 +20,8 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from common.names import LOCATION, PROJECT
+from common.routes import routes
 from common.stack_file import Environment
-from components.nginx_sidecar import VERSION
 from program.settings import model_folder, regions, sizes
 from program.settings import tags as tags_of_azure
 from program.settings.certificates import Certificates
@@ -206,19 +206,19 @@ class StackSettings(Section):
             )
 
     def _paths_are_the_models(self) -> Iterator[PydanticCustomError]:
-        model = re.escape(self.model_name)
-        version = f"(/versions/{VERSION})?"
-        routes = rf"/v1/models/{model}{version}(:predict|/metadata)?|/openapi\.json"
+        paths = "|".join(routes(self.model_name).values())
+        one, version = f"models/{self.model_name}", "[/versions/<number>]"
         for index, client in enumerate(self.clients):
             for position, path in enumerate(client.paths or ()):
-                if not re.fullmatch(routes, path):
+                if not re.fullmatch(paths, path):
                     key = f"clients[{index}].paths[{position}]"
                     yield refusal(
                         key,
                         path,
-                        f"/v1/models/{self.model_name}, /openapi.json, or the former with "
-                        "/versions/<number>, :predict or /metadata behind it",
-                        f"pulumi config set --path '{key}' /v1/models/{self.model_name}:predict",
+                        f"/openapi.json, /v1/{one}{version} with nothing, :predict or /metadata "
+                        f"behind it, /v2/{one}{version} with nothing, /infer or /ready, /v2, or "
+                        "/v2/health/live or /ready",
+                        f"pulumi config set --path '{key}' /v1/{one}:predict",
                     )
 
     def _sizes_fit(self) -> Iterable[PydanticCustomError]:

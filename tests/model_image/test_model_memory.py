@@ -17,6 +17,7 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 from model_server.errors import RequestError
 from model_server.models import ServedModel
+from model_server.open_inference import infer
 from model_server.predict import predict
 
 def held(name):
@@ -27,7 +28,10 @@ model = ServedModel(1, pathlib.Path(sys.argv[2]))
 body = bytearray(sys.stdin.buffer.read())
 before = held("VmRSS")
 try:
-    answer = predict(model, body)
+    if "infer" in sys.argv[3:]:
+        answer, _ = infer(model, "demo", body, int(sys.argv[4]))
+    else:
+        answer = predict(model, body)
 except RequestError as refusal:
     answer = b""
     print(refusal.sentence, file=sys.stderr)
@@ -37,14 +41,14 @@ print((most - before) / len(body) + 1)  # the body itself was there before
 
 
 @pytest.fixture
-def cost_of(image: Path, other_models: Path) -> Callable[[str, bytes], float]:
+def cost_of(image: Path, other_models: Path) -> Callable[..., float]:
     """Bytes of memory that a model's worker takes for each byte of a body."""
 
-    def measure(model: str, body: bytes) -> float:
+    def measure(model: str, body: bytes, *how: str) -> float:
         folder = image / "model" if model == "demo" else other_models / model
         (path,) = folder.glob("1*/model.onnx")
         run = subprocess.run(
-            [image / "venv" / "bin" / "python", "-c", MEASURE, image, path],
+            [image / "venv" / "bin" / "python", "-c", MEASURE, image, path, *how],
             env={"LOCPATH": str(image / "locale")},
             input=body,
             capture_output=True,
@@ -79,7 +83,68 @@ def cost_of(image: Path, other_models: Path) -> Callable[[str, bytes], float]:
     ],
 )
 def test_no_shape_of_a_body_costs_more_than_what_is_counted(
-    cost_of: Callable[[str, bytes], float], model: str, row: str, form: str
+    cost_of: Callable[..., float], model: str, row: str, form: str
 ) -> None:
     body = rows(SIZE, row.encode()).replace(b"instances", form.encode(), 1)
     assert cost_of(model, body) <= COST
+
+
+def with_data(name: str, datatype: str, value: str, dimensions: int = 1) -> bytes:
+    """A tensor of as many values as make a body of that size."""
+    count = SIZE // (len(value.encode()) + 1)
+    shape = [count, 1][:dimensions]
+    head = f'{{"inputs":[{{"name":"{name}","shape":{shape},"datatype":"{datatype}","data":['
+    return head.encode() + b",".join([value.encode()] * count) + b"]}]}"
+
+
+def repeated(before: str, item: str, after: str) -> bytes:
+    return f"{before}{','.join([item] * (SIZE // (len(item) + 1)))}{after}".encode()
+
+
+TENSOR = '{"name":"x","shape":[],"datatype":"FP32"}'
+
+
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        pytest.param("demo", with_data("x", "FP32", "1", 2), id="flat"),
+        pytest.param("demo", with_data("x", "FP32", "[1]", 2), id="nested"),
+        pytest.param("demo", with_data("x", "FP32", "{}", 2), id="objects"),
+        pytest.param("demo", with_data("x", "FP32", "[" * 500 + "1" + "]" * 500, 2), id="deep"),
+        pytest.param("words", with_data("word", "BYTES", '""'), id="no text"),
+        pytest.param("words", with_data("word", "BYTES", '"ab"'), id="text"),
+        pytest.param("named", with_data("x", "FP32", "[1]", 2), id="two outputs"),
+        pytest.param("demo", repeated('{"inputs":[', "{}", "]}"), id="no tensors"),
+        pytest.param("demo", repeated('{"inputs":[', TENSOR, "]}"), id="tensors"),
+        pytest.param(
+            "demo",
+            repeated('{"inputs":[{"name":"x","datatype":"","shape":[', "1", "]}]}"),
+            id="dimensions",
+        ),
+        pytest.param(
+            "demo",
+            repeated('{"inputs":[' + TENSOR + '],"outputs":[', '{"name":"y"}', "]}"),
+            id="outputs",
+        ),
+        pytest.param(
+            "demo",
+            repeated('{"inputs":[' + TENSOR + '],"parameters":[', "{}", "]}"),
+            id="parameters",
+        ),
+    ],
+)
+def test_no_shape_of_an_infer_request_costs_more_than_what_is_counted(
+    cost_of: Callable[..., float], model: str, body: bytes
+) -> None:
+    assert cost_of(model, body, "infer", str(len(body))) <= COST
+
+
+@pytest.mark.parametrize("text", [b"", b"a", b"ab"])
+def test_no_text_in_binary_form_costs_more_than_what_is_counted(
+    cost_of: Callable[..., float], text: bytes
+) -> None:
+    data = (len(text).to_bytes(4, "little") + text) * (SIZE // (4 + len(text)))
+    parameters = f'"parameters":{{"binary_data_size":{len(data)}}}'
+    shape = f'"shape":[{len(data) // (4 + len(text))}]'
+    head = f'{{"inputs":[{{"name":"word","datatype":"BYTES",{shape},{parameters}}}]}}'.encode()
+    assert cost_of("words", head + data, "infer", str(len(head))) <= COST

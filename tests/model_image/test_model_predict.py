@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import math
@@ -277,6 +278,16 @@ def test_text_goes_in_and_out(start_server: StartServer, other_models: Path) -> 
     words = ["grün", "", "a\u0000b", "🙂"]
     assert httpx.post(url, json={"instances": words}).json() == {"predictions": words}
     assert "takes strings" in error_of(httpx.post(url, json={"instances": [1]}), 400)
+
+    written = [{"b64": base64.b64encode(word.encode()).decode()} for word in words]
+    assert httpx.post(url, json={"instances": written}).json() == {"predictions": words}
+    named = [{"word": word} for word in written]
+    assert httpx.post(url, json={"instances": named}).json() == {"predictions": words}
+    mixed = {"word": [words[0], *written[1:]]}
+    assert httpx.post(url, json={"inputs": mixed}).json() == {"outputs": words}
+    for wrong in ("a", "ä", "/w=="):  # its length, its letters, and what is no text
+        refused = httpx.post(url, json={"instances": [{"b64": wrong}]})
+        assert "Input 'word' holds b64 that is no text: " in error_of(refused, 400)
 
 
 def test_one_output_for_a_whole_batch_needs_the_column_form(

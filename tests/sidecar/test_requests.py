@@ -20,12 +20,23 @@ ALLOWED = [
     ("POST", "/v1/models/demo:predict"),
     ("POST", "/v1/models/demo/versions/1:predict"),
     ("GET", "/openapi.json"),
+    ("GET", "/v2"),
+    ("GET", "/v2/health/live"),
+    ("GET", "/v2/health/ready"),
+    ("GET", "/v2/models/demo"),
+    ("GET", "/v2/models/demo/ready"),
+    ("GET", "/v2/models/demo/versions/1"),
+    ("GET", "/v2/models/demo/versions/1/ready"),
+    ("POST", "/v2/models/demo/infer"),
+    ("POST", "/v2/models/demo/versions/1/infer"),
 ]
+ROW = b'{"instances": [[1.0]]}'
+TENSOR = b'{"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.0]}]}'
 
 
 @pytest.mark.parametrize(("method", "path"), ALLOWED)
 def test_the_models_routes_are_open(endpoint: Endpoint, method: str, path: str) -> None:
-    body = b'{"instances": [[1.0]]}' if method == "POST" else None
+    body = (ROW if path.startswith("/v1") else TENSOR) if method == "POST" else None
 
     with endpoint.reaching_model() as arrived:
         answer = endpoint.send(endpoint.alice, endpoint.request(method, path, body))
@@ -56,6 +67,15 @@ def test_the_models_routes_are_open(endpoint: Endpoint, method: str, path: str) 
         "/v1/models/demo/versions/1/metadata/x",
         "/v1/models/demo:classify",
         "/openapi.json/",
+        "/v2/",
+        "/v2/health",
+        "/v2/repository/index",
+        "/v2/models",
+        "/v2/models/other",
+        "/v2/models/other/infer",
+        "/v2/models/demo:predict",
+        "/v2/models/demo/config",
+        "/v2/models/demo/infer?x=1",
         "/openapi.yaml",
         "/_error/no-certificate",
     ],

@@ -147,6 +147,12 @@ def test_a_compressed_body_arrives_as_the_bytes_it_is(witness: Witness) -> None:
     assert dict(arrived.headers)["Content-Encoding"] == "gzip"
 
 
+def test_where_binary_tensors_begin_is_handed_on(witness: Witness) -> None:
+    arrived = sent(witness, "Inference-Header-Content-Length: 7")
+
+    assert dict(arrived.headers)["Inference-Header-Content-Length"] == "7"
+
+
 def test_a_request_inside_a_body_stays_a_body(witness: Witness) -> None:
     inner = f"GET /docs HTTP/1.1\r\nHost: {witness.endpoint.host}\r\n\r\n".encode()
 

@@ -10,6 +10,7 @@ import re
 import jinja2
 import pytest
 
+from common import routes
 from components import nginx_sidecar
 from components.nginx_example import VARIABLES
 from components.sidecar_sizing import LEAST_MEMORY_IN_GB, sizes
@@ -209,11 +210,22 @@ ALLOWED = {
     "GET /v1/models/demo/metadata HTTP/1.1",
     "GET /v1/models/demo/versions/1/metadata HTTP/1.1",
     "GET /openapi.json HTTP/1.1",
+    "GET /v2 HTTP/1.1",
+    "GET /v2/health/live HTTP/1.1",
+    "GET /v2/health/ready HTTP/1.1",
+    "GET /v2/models/demo HTTP/1.1",
+    "GET /v2/models/demo/versions/3 HTTP/1.1",
+    "GET /v2/models/demo/ready HTTP/1.1",
+    "GET /v2/models/demo/versions/3/ready HTTP/1.1",
+    "POST /v2/models/demo/infer HTTP/1.1",
+    "POST /v2/models/demo/versions/3/infer HTTP/1.1",
 }
 WRONG_METHOD = {
     "GET /v1/models/demo:predict HTTP/1.1": "only-POST",
     "DELETE /v1/models/demo HTTP/1.1": "only-GET",
     "POST /openapi.json HTTP/1.1": "only-GET",
+    "GET /v2/models/demo/infer HTTP/1.1": "only-POST",
+    "POST /v2/health/live HTTP/1.1": "only-GET",
 }
 UNKNOWN_ROUTE = {
     "GET / HTTP/1.1",
@@ -228,6 +240,12 @@ UNKNOWN_ROUTE = {
     "GET /v1/models/demo/versions/12345678901234567890 HTTP/1.1",
     "GET /openapiXjson HTTP/1.1",
     "GET /v1/models/dem%6f HTTP/1.1",
+    "GET /v2/ HTTP/1.1",
+    "GET /v2/models/demo/metadata HTTP/1.1",
+    "GET /v2/models/other HTTP/1.1",
+    "POST /v2/models/demo:predict HTTP/1.1",
+    "POST /v2/repository/index HTTP/1.1",
+    "POST /v1/models/demo/infer HTTP/1.1",
     "GET /x/../v1/models/demo HTTP/1.1",
     "GET http://demo/v1/models/demo HTTP/1.1",
     "POST /v1/models/demo:predict HTTP/2.0",
@@ -267,6 +285,7 @@ def test_the_model_is_sent_who_calls_and_none_of_the_callers_headers() -> None:
         ("Content-Type", "$content_type"),
         ("Content-Encoding", "$http_content_encoding"),
         ("Accept", "$http_accept"),
+        ("Inference-Header-Content-Length", "$http_inference_header_content_length"),
         ("X-Client-Name", "$client_name"),
         ("X-Client-Serial", "$ssl_client_serial"),
         ("X-Request-ID", "$request_id"),
@@ -296,6 +315,6 @@ def test_versions_are_what_the_model_server_takes() -> None:
     project = nginx_sidecar.TEMPLATE.parent.parent
     server = (project / "model_image/model_server/models.py").read_text()
 
-    assert f'r"{nginx_sidecar.VERSION}"' in server
+    assert f'r"{routes.VERSION}"' in server
     for name in ("1764115200", "1764115200000000000"):  # seconds, as TensorFlow's exporters; ns
-        assert re.fullmatch(nginx_sidecar.VERSION, name)
+        assert re.fullmatch(routes.VERSION, name)

@@ -188,6 +188,13 @@ LIMITS: dict[str, dict[str, Any]] = {
                     "/v1/models/demo/versions/123456789:predict",
                     "/v1/models/demo/versions/0/metadata",
                     "/openapi.json",
+                    "/v2",
+                    "/v2/health/live",
+                    "/v2/health/ready",
+                    "/v2/models/demo",
+                    "/v2/models/demo/infer",
+                    "/v2/models/demo/versions/1/infer",
+                    "/v2/models/demo/versions/1/ready",
                 ],
             }
         ]

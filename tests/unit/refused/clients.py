@@ -11,8 +11,9 @@ GENERATION = "a whole number from 1: raise it by one to rotate"
 GENERATIONS = "a list of different whole numbers from 1, at least one"
 PATHS = "a list of paths of the model, as they stand in the request, at least one"
 ROUTES = (
-    "/v1/models/demo, /openapi.json, or the former with /versions/<number>, :predict or /metadata "
-    "behind it"
+    "/openapi.json, /v1/models/demo[/versions/<number>] with nothing, :predict or /metadata behind "
+    "it, /v2/models/demo[/versions/<number>] with nothing, /infer or /ready, /v2, or "
+    "/v2/health/live or /ready"
 )
 READER = "an object id of Microsoft Entra (a GUID; an application's own id is another)"
 READERS = {
