@@ -155,8 +155,10 @@ def test_a_change_of_the_address_is_a_finding_and_comes_true(
 
 
 def test_a_path_with_the_models_new_name_is_the_same_right(deployed_dev: Path) -> None:
-    mine = {"clients": [{**ALICE, "paths": [PREDICT]}, SMOKE]}
-    renamed = {"clients": [{**ALICE, "paths": ["/v1/models/other:predict"]}, SMOKE]}
+    paths = [PREDICT, "/v2/models/demo/infer", "/v2/health/ready"]
+    mine = {"clients": [{**ALICE, "paths": paths}, SMOKE]}
+    others = [path.replace("demo", "other") for path in paths]
+    renamed = {"clients": [{**ALICE, "paths": others}, SMOKE]}
     deployed(deployed_dev, config=mine)
     review = reviewed(deployed_dev, config={**renamed, "modelName": "other"})
 
