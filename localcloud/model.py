@@ -11,6 +11,7 @@ from typing import Any
 
 from common.names import PROJECT
 from common.refusal import Refusal
+from localcloud.mlflow_models import SCHEMES, fetched
 from model_image.formats import ONNX, SAMPLES, FormatError, Found, copy_onnx, find, reason
 
 _ORIGIN = ".taken-from"
@@ -24,7 +25,7 @@ def placed(given: str | None, config: dict[str, Any]) -> Iterator[None]:
     If the block ends with an error, what was there before is there again.
 
     Args:
-        given: its path; nothing is copied if there is none.
+        given: its path, or its URI in MLflow; nothing is copied if there is none.
         config: values of the stack file.
 
     Raises:
@@ -35,10 +36,12 @@ def placed(given: str | None, config: dict[str, Any]) -> Iterator[None]:
     if given is None or folder is None:
         yield
         return
-    source, target, earlier = Path(given), folder / "model", folder / ".model.earlier"
+    if not given:
+        raise Refusal("MODEL is empty; give the path of a model, or leave it out")
+    _is_free(image)
+    source = fetched(given) if given.startswith(SCHEMES) else Path(given)
+    target, earlier = folder / "model", folder / ".model.earlier"
     try:
-        if not given:
-            raise Refusal("MODEL is empty; give the path of a model, or leave it out")
         is_there = _is_there(source, target, image)
         unfinished = None if is_there else _copy(source, folder / ".model.unfinished")
     except OSError as error:
@@ -72,14 +75,17 @@ def _context(image: object) -> Path | None:
     return folder if is_whole else None
 
 
-def _is_there(source: Path, target: Path, image: dict[str, Any]) -> bool:
-    """Whether nothing has to be copied; see `placed`."""
+def _is_free(image: dict[str, Any]) -> None:
     for key in ("ref", "model"):
         if image.get(key):
             raise Refusal(
                 f"the stack file says which model it is (modelImage.{key}); take that out, or type "
                 "`make up` without MODEL"
             )
+
+
+def _is_there(source: Path, target: Path, image: dict[str, Any]) -> bool:
+    """Whether nothing has to be copied; see `placed`."""
     if not source.exists():
         raise Refusal(f"MODEL is {source}, and nothing is there; give the path of a model")
     if target.resolve().is_relative_to(source.resolve()) and source.resolve() != target.resolve():
@@ -107,8 +113,9 @@ def _found(path: Path, image: dict[str, Any]) -> list[Found]:
         return find(path, trusts_pickles=image.get("trustPickle") is True)
     except FormatError as error:
         command = error.command
-        if error.instead and path.is_file():
-            command += f" && make up MODEL={shlex.quote(str(error.instead))}"
+        if error.instead:
+            again = error.instead if path.is_file() else path
+            command += f" && make up MODEL={shlex.quote(str(again))}"
         raise Refusal(f"{error}. Type: {command}") from None
 
 

@@ -19,6 +19,8 @@ VERSION = "[0-9]{1,19}"
 SAMPLES = "samples.json"
 """Beside a model: requests that it and what it is converted to must answer alike."""
 _SAVED_MODEL = "saved_model.pb"
+_MLFLOW = "MLmodel"
+"""What describes a model of MLflow's, which may be in a folder below: `data/model/`, `tf2model/`."""
 _PYTHON = (
     *("uv", "run", "--isolated", "--frozen", "--project", str(Path(__file__).parent)),
     *("--only-group", "convert-sklearn", "python", "-c"),
@@ -29,7 +31,7 @@ TRUST = "modelImage.trustPickle: true, or TRUST_PICKLE=true of build.sh"
 IN_WORDS = (
     "ONNX (.onnx), TensorFlow (a folder with saved_model.pb), Keras (.keras, .h5), scikit-learn "
     "(.skops, or .joblib and .pkl where pickles are trusted), XGBoost (.ubj, .json), "
-    "LightGBM (.txt); of PyTorch, torch.onnx.export makes ONNX"
+    "LightGBM (.txt, .lgb); of PyTorch, torch.onnx.export makes ONNX"
 )
 
 
@@ -76,7 +78,7 @@ FORMATS = (
     Format("pickle", "convert-sklearn", (".joblib", ".pkl", ".pickle"), runs_code=True),
     Format("XGBoost", "convert-boosting", (".ubj",)),
     Format("XGBoost", "convert-boosting", (".json",), begins=rb'\{\s*"learner"'),
-    Format("LightGBM", "convert-boosting", (".txt",), begins=rb"tree\s"),
+    Format("LightGBM", "convert-boosting", (".txt", ".lgb"), begins=rb"tree\s"),
 )
 
 
@@ -212,6 +214,10 @@ def _in_folder(version: int, folder: Path) -> Found:
         )
     if models and models[0].name == _SAVED_MODEL:
         return Found(version, TENSORFLOW, folder)
+    if not models and (folder / _MLFLOW).is_file():
+        below = {path.parent for path in folder.rglob("*") if _is_model(path)}
+        if len(below) == 1:
+            return _in_folder(version, below.pop())
     # A single file can be told what is wrong with it.
     path = models[0] if models else files[0] if len(files) == 1 else folder
     return Found(version, _format(path), path)

@@ -12,6 +12,7 @@ import pytest
 from common.names import PROJECT
 from common.refusal import Refusal
 from localcloud import model
+from model_image.formats import find
 
 
 @pytest.fixture
@@ -282,3 +283,42 @@ def test_make_gives_on_what_was_typed_and_nothing_of_the_environment(
     (command,) = [line for line in printed.splitlines() if " -m localcloud up " in line]
     assert ('--model "$MODEL"' in command) == is_given
     assert ("MODEL of the environment is not read" in printed) == bool(environment)
+
+
+@pytest.mark.parametrize(
+    ("files", "model"),
+    [
+        (["model.skops"], "model.skops"),
+        (["model.lgb"], "model.lgb"),
+        (["data/model.keras", "data/keras_module.txt", "data/save_format.txt"], "data/model.keras"),
+        (["data/model/saved_model.pb", "data/save_format.txt"], "data/model"),
+        (["tf2model/saved_model.pb", "tf2model/variables/variables.index"], "tf2model"),
+    ],
+)
+def test_the_model_in_a_folder_of_mlflow_is_found(
+    tmp_path: Path, files: list[str], model: str
+) -> None:
+    """As MLflow 3.17 lays it out, beside what it says of the environment."""
+    for file in (*files, "MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt"):
+        path = tmp_path / "artifacts" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("tree\n" if file.endswith(".lgb") else "numpy==2.3.5\n")
+
+    (found,) = find(tmp_path / "artifacts", trusts_pickles=False)
+
+    assert found.path == tmp_path / "artifacts" / model
+
+
+def test_a_pickle_of_mlflow_is_refused_with_a_command_that_serves_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = tmp_path / "fetched"
+    fetched.mkdir()
+    (fetched / "model.pkl").touch()
+    monkeypatch.setattr(model, "fetched", lambda uri: fetched)
+
+    with pytest.raises(Refusal, match="is a pickle") as refused:
+        place("models:/iris/1")
+
+    assert str(refused.value).endswith(f" && make up MODEL={fetched}")
+    assert contents(folder) == {}
