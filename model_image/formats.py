@@ -20,7 +20,7 @@ SAMPLES = "samples.json"
 """Beside a model: requests that it and what it is converted to must answer alike."""
 _SAVED_MODEL = "saved_model.pb"
 _MLFLOW = "MLmodel"
-"""What describes a model of MLflow's, which may be in a folder below: `data/model/`, `tf2model/`."""
+"""What describes a model of MLflow's, which may be below: in `data/model/`, `tf2model/`."""
 _PYTHON = (
     *("uv", "run", "--isolated", "--frozen", "--project", str(Path(__file__).parent)),
     *("--only-group", "convert-sklearn", "python", "-c"),
