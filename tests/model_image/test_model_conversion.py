@@ -70,8 +70,11 @@ def foreign_models() -> ForeignModels:
 
 
 @pytest.fixture(scope="module")
-def converters(foreign_models: ForeignModels) -> Iterator[Converters]:
+def converters(
+    foreign_models: ForeignModels, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Converters]:
     """What has a library's converter imported; see convert_many.py."""
+    temporary = str(tmp_path_factory.mktemp("converting"))
     with ExitStack() as stack:
 
         @cache
@@ -81,7 +84,12 @@ def converters(foreign_models: ForeignModels) -> Iterator[Converters]:
             return stack.enter_context(
                 subprocess.Popen(
                     [python, "-P", CONVERT_MANY, CONVERTERS[library]],
-                    env={**os.environ, **COMPILED, "PYTHONPATH": str(SOURCE)},
+                    env={
+                        **os.environ,
+                        **COMPILED,
+                        "PYTHONPATH": str(SOURCE),
+                        "TMPDIR": temporary,
+                    },
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
