@@ -31,7 +31,7 @@ def fetched(uri: str) -> Path:
         run = subprocess.run(
             [_UV, "run", "--quiet", "--locked", "--script", _SCRIPT, uri, folder],
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             check=False,
         )
     except OSError as error:

@@ -19,7 +19,7 @@ from model_image.formats import FormatError, find
 from tests.model_image.conftest import CACHE, SOURCE, cached
 
 if TYPE_CHECKING:
-    from tests.model_image.conftest import BuildImage, Server, StartServer
+    from tests.model_image.conftest import BuildImage, StartServer
 
 ForeignModels = Callable[[str], Path]
 Convert = Callable[..., subprocess.CompletedProcess[str]]
@@ -128,41 +128,33 @@ def approximately(value: object) -> object:
     return pytest.approx(value, rel=1e-3, abs=1e-4) if isinstance(value, float) else value
 
 
-@pytest.fixture
-def served(
+def test_models_of_other_libraries_are_served_as_those_predict(
     foreign_models: ForeignModels,
     source_copy: Path,
     build_image: BuildImage,
     start_server: StartServer,
-) -> Callable[[str], Server]:
-    """All models of a library, as versions of one: the environment that converts takes longest."""
-
-    def serve(library: str) -> Server:
-        models = foreign_models(library)
-        for version, name in enumerate(LIBRARIES[library], 1):
-            shutil.copytree(models / name, source_copy / "model" / str(version))
-        built = build_image(source_copy, source_copy.parent / "image")
-        assert built.returncode == 0, built.stdout + built.stderr
-        assert built.stdout.count("rows are answered alike") == len(LIBRARIES[library])
-        tree = source_copy.parent / "image" / "opt" / "model-server"
-        assert not list((tree / "model").rglob("*.skops"))
-        server = start_server(command=[str(tree / "bin" / "model-server")])
-        server.wait_until("/health/ready", 200)
-        return server
-
-    return serve
-
-
-@pytest.mark.parametrize("library", LIBRARIES)
-def test_a_model_of_another_library_is_served_as_that_predicts(
-    served: Callable[[str], Server], foreign_models: ForeignModels, library: str
 ) -> None:
-    server = served(library)
+    """All in one image, as versions of one model: an environment that converts takes longest."""
+    models = [
+        (library, foreign_models(library) / name)
+        for library, names in LIBRARIES.items()
+        for name in names
+    ]
+    for version, (_, model) in enumerate(models, 1):
+        shutil.copytree(model, source_copy / "model" / str(version))
 
-    for version, name in enumerate(LIBRARIES[library], 1):
-        expected = json.loads((foreign_models(library) / name / "expected.json").read_text())
+    built = build_image(source_copy, source_copy.parent / "image")
+
+    assert built.returncode == 0, built.stdout + built.stderr
+    assert built.stdout.count("rows are answered alike") == len(models)
+    tree = source_copy.parent / "image" / "opt" / "model-server"
+    assert {path.name for path in (tree / "model").rglob("*.*")} == {"model.onnx"}
+    server = start_server(command=[str(tree / "bin" / "model-server")])
+    server.wait_until("/health/ready", 200)
+    for version, (library, model) in enumerate(models, 1):
+        expected = json.loads((model / "expected.json").read_text())
         answer = server.predict(expected["request"], version=version)
-        assert answer.json() == approximately(expected["answer"]), name
+        assert answer.json() == approximately(expected["answer"]), model.name
         if library == "tensorflow":  # names stay
             request = {"inputs": {"flower": expected["request"]["instances"]}}
             outputs = approximately(expected["answer"]["predictions"])

@@ -33,7 +33,7 @@ def test_the_server_keeps_to_its_openapi_document(
             *(schemathesis, "--no-color", "run", f"{server.url}/openapi.json"),
             *("--checks", ",".join(CHECKS)),
             *("--phases", "coverage,fuzzing", "--mode", "all"),
-            *("--max-examples", "50", "--generation-deterministic", "--continue-on-failure"),
+            *("--max-examples", "25", "--generation-deterministic", "--continue-on-failure"),
         ],
         cwd=tmp_path,
         capture_output=True,
