@@ -37,7 +37,7 @@ async def answer(
 
 
 def _json_bytes(request: Request) -> int | None:
-    given = ", ".join(request.headers.getlist(_JSON_BYTES))
+    given = ", ".join(request.headers.getlist(_JSON_BYTES)).strip()
     if given and not re.fullmatch(r"[0-9]{1,15}", given):
         raise RequestError(400, f"{_JSON_BYTES} is {quoted(given)}; it is a number of bytes.")
     return int(given) if given else None

@@ -15,6 +15,9 @@ where the server has the answer too; per MB of body, which counts itself. MB are
 | `[[1],[1],...]`, answered by a number or two | 32 |
 | `[[0.123],...]` | 21 |
 | two inputs, `{"count":1,"flag":true}` | 14 |
+| infer: `data` as above, nested or flat | no more than that |
+| infer: text in binary form, answered so too | 29 to 43 |
+| infer: `inputs` or `parameters` full of `{}` (is refused) | 31 |
 
 An answer that is many times its body, such as a thousand numbers for one, is not counted.
 """

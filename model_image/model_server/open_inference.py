@@ -13,10 +13,15 @@ from pydantic import BaseModel, Field, ValidationError
 from .errors import RequestError, quoted
 from .json_text import array_pieces, finite, loads
 from .models import ServedModel
-from .tensors import Array, TensorSpec, array_from_bytes, array_from_json, array_to_bytes
+from .tensors import (
+    MOST_DIMENSIONS,
+    Array,
+    TensorSpec,
+    array_from_bytes,
+    array_from_json,
+    array_to_bytes,
+)
 
-_MOST_DIMENSIONS = 64
-"""NumPy has no more."""
 _MOST_TENSORS = 10_000
 """Beyond that a request is wrong, and may be all tensors, which cost more than what is counted."""
 
@@ -27,11 +32,12 @@ class _Part(BaseModel, strict=True):
 
 class _InputParameters(_Part):
     binary_data_size: int | None = Field(None, ge=0)
+    shared_memory_region: Any = None
 
 
 class _Input(_Part):
     name: str
-    shape: list[Annotated[int, Field(ge=1)]] = Field(max_length=_MOST_DIMENSIONS, fail_fast=True)
+    shape: list[Annotated[int, Field(ge=1)]] = Field(max_length=MOST_DIMENSIONS, fail_fast=True)
     datatype: str
     parameters: _InputParameters | None = None
     data: Any = None
@@ -49,7 +55,7 @@ class _Output(_Part):
 
 
 class _RequestParameters(_Part):
-    binary_data_output: bool = False
+    binary_data_output: bool | None = None
 
 
 class _Request(_Part):
@@ -73,7 +79,7 @@ def infer(
         raise RequestError(
             400, f"Inference-Header-Content-Length is {end}, and the body has {len(body)} bytes."
         )
-    request = _parsed(memoryview(body)[:end])
+    request = _parsed(_loaded(body, json_bytes))
     tensors = _tensors(request.inputs, model.inputs, memoryview(body)[end:])
     is_binary = _wanted(request, model.outputs)
     del request.inputs  # the answer gets its memory
@@ -85,13 +91,28 @@ def infer(
     return _written(head, {key: outputs[key] for key in is_binary}, model.outputs, is_binary)
 
 
-def _parsed(text: memoryview) -> _Request:
+def _loaded(body: bytearray, json_bytes: int | None) -> Any:
     try:
-        return _Request.model_validate(loads(text))
+        return loads(memoryview(body)[:json_bytes])
+    except RequestError:
+        if json_bytes is None and b'"binary_data_size"' in body:
+            raise RequestError(
+                400,
+                "Binary tensors follow the JSON, and Inference-Header-Content-Length does not say "
+                "how long that is: send this header.",
+            ) from None
+        raise
+
+
+def _parsed(content: Any) -> _Request:
+    try:
+        return _Request.model_validate(content)
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False, include_context=False, include_input=False)
         where = ".".join(map(str, first["loc"])) or "the body"
-        raise RequestError(400, f"The request is not valid: {where}: {first['msg']}.") from None
+        is_object = first["type"] in ("model_type", "dict_type")
+        what = "Input should be an object" if is_object else first["msg"]
+        raise RequestError(400, f"The request is not valid: {where}: {what}.") from None
 
 
 def _tensors(
@@ -109,7 +130,10 @@ def _tensors(
             )
         shape = tuple(each.shape)
         spec.check(shape)
-        size = each.parameters.binary_data_size if each.parameters else None
+        parameters = each.parameters or _InputParameters()
+        if parameters.shared_memory_region is not None:
+            raise RequestError(400, "Inputs have no shared_memory_region here: send the data.")
+        size = parameters.binary_data_size
         if (size is None) == (each.data is None):
             raise RequestError(
                 400, f"Give input '{each.name}' either data or the parameter binary_data_size."
@@ -153,7 +177,8 @@ def _written(
     specs: Mapping[str, TensorSpec],
     is_binary: Mapping[str, bool],
 ) -> tuple[bytearray, int]:
-    answer, binary = bytearray(orjson.dumps(head)[:-1] + b',"outputs":['), []
+    answer = bytearray(orjson.dumps(head)[:-1] + b',"outputs":[')
+    binary: list[bytes | bytearray] = []
     for position, (name, array) in enumerate(outputs.items()):
         output: dict[str, Any] = {
             "name": name,
@@ -171,6 +196,6 @@ def _written(
             answer += b"}"
     answer += b"]}"
     json_bytes = len(answer) if binary else 0
-    for piece in binary:
-        answer += piece
+    while binary:
+        answer += binary.pop(0)
     return answer, json_bytes

@@ -36,7 +36,9 @@ def document(app: FastAPI, models: Models) -> Schema:
             if path.endswith("/infer"):
                 _describe(operation, "Infer", asked)
                 operation["parameters"].append(_JSON_BYTES)
-                operation["responses"]["200"]["content"] |= _BINARY
+                answer = operation["responses"]["200"]
+                answer["content"] |= _BINARY
+                answer["headers"] = {_JSON_BYTES["name"]: {"schema": _JSON_BYTES["schema"]}}
     schemas = result["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
@@ -103,7 +105,7 @@ def _infer_request(model: Version) -> Schema:
                 "datatype": {"enum": [spec.datatype]},
                 "shape": {"type": "array", "items": {"type": "integer", "minimum": 1}, **rank},
                 "parameters": _parameters(binary_data_size=_or_null("integer") | {"minimum": 0}),
-                "data": {"description": f"{spec.tensorflow_type}, nested or in one flat list"},
+                "data": {"description": f"{spec.datatype}, nested or in one flat list"},
             },
             "required": ["name", "datatype", "shape"],
         }
@@ -121,7 +123,7 @@ def _infer_request(model: Version) -> Schema:
         "type": "object",
         "properties": {
             "id": _or_null("string"),
-            "parameters": _parameters(binary_data_output={"type": "boolean"}),
+            "parameters": _parameters(binary_data_output=_or_null("boolean")),
             "inputs": {
                 "type": "array",
                 "minItems": len(inputs),

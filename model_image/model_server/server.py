@@ -1,6 +1,8 @@
 """The process that speaks HTTP, and nothing else: what may take long or crash is its children's."""
 
 import asyncio
+import contextlib
+import ctypes
 import signal
 
 import uvicorn
@@ -10,6 +12,8 @@ from .catalogue import Models
 from .pool import Pool
 from .settings import Settings
 
+_M_MMAP_THRESHOLD = -3
+
 
 async def serve(settings: Settings) -> None:
     """Serve until told to stop.
@@ -17,6 +21,7 @@ async def serve(settings: Settings) -> None:
     Raises:
         StartError: if the model cannot be served.
     """
+    _give_large_answers_back()
     models = Models(settings.model_name)
     pool = Pool(settings, models)
     server = uvicorn.Server(
@@ -48,3 +53,12 @@ async def serve(settings: Settings) -> None:
     if workers.done():
         await workers
     workers.cancel()
+
+
+def _give_large_answers_back() -> None:
+    """Keep their memory out of the heap, which shrinks no further than to its last small piece.
+
+    glibc raises the limit with each large piece that is freed, unless it is set; see mallopt(3).
+    """
+    with contextlib.suppress(AttributeError):  # another C library has other ways
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 128 * 1024)

@@ -36,6 +36,10 @@ _LEAVES: dict[str, tuple[set[type], str]] = {
     "b": ({bool}, "true or false"),
     "O": ({str}, "strings"),
 }
+MOST_DIMENSIONS = 64
+"""NumPy has no more."""
+_SHOWN = 8
+"""Dimensions of a shape in a sentence."""
 _JSON_NAMES = {
     type(None): "null",
     bool: "a boolean",
@@ -90,7 +94,8 @@ class TensorSpec:
 
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """`[any, 1]`: as a reader of an error message understands it."""
-    return "[" + ", ".join("any" if size is None else str(size) for size in shape) + "]"
+    sizes = ["any" if size is None else str(size) for size in shape[:_SHOWN]]
+    return "[" + ", ".join(sizes + ["..."] * (len(shape) > _SHOWN)) + "]"
 
 
 def array_from_json(values: Any, spec: TensorSpec, said: tuple[int, ...] | None = None) -> Array:
@@ -104,7 +109,15 @@ def array_from_json(values: Any, spec: TensorSpec, said: tuple[int, ...] | None 
     label = f"Input '{spec.name}'"
     shape: list[int] = []
     leaves: list[Any] = [values]
+    expected = spec.shape if said is None else said
+    deepest = MOST_DIMENSIONS if expected is None else len(expected) + 1
     while leaves and isinstance(leaves[0], list):
+        if len(shape) == deepest:
+            # To walk it to its end takes longer than all else, and would tell nothing new.
+            fits = f"at most {deepest} dimensions"
+            if expected is not None:
+                fits = f"the shape {shape_text(expected)}"
+            raise RequestError(400, f"{label} has {fits}, but the values given are nested deeper.")
         if set(map(type, leaves)) != {list} or len(set(map(len, leaves))) > 1:
             raise RequestError(400, f"{label} is ragged: lists at the same depth differ in length.")
         shape.append(len(leaves[0]))
@@ -141,7 +154,7 @@ def array_from_bytes(values: memoryview, spec: TensorSpec, shape: tuple[int, ...
     Of text each is its length in four bytes, and UTF-8. Raises RequestError (400).
     """
     if spec.dtype.kind == "O":
-        return np.array(_texts(values, spec, math.prod(shape)), dtype=object).reshape(shape)
+        return np.array(_texts(values, spec, shape), dtype=object).reshape(shape)
     dtype = spec.dtype.newbyteorder("<")
     size = math.prod(shape) * dtype.itemsize
     if len(values) != size:
@@ -156,9 +169,14 @@ def array_from_bytes(values: memoryview, spec: TensorSpec, shape: tuple[int, ...
     return np.frombuffer(values, dtype).astype(spec.dtype).reshape(shape)
 
 
-def _texts(values: memoryview, spec: TensorSpec, count: int) -> list[str]:
+def _texts(values: memoryview, spec: TensorSpec, shape: tuple[int, ...]) -> list[str]:
     texts: list[str] = []
-    at, wrong = 0, RequestError(400, f"Input '{spec.name}' is not {count} texts in binary form.")
+    at, count = 0, math.prod(shape)
+    wrong = RequestError(
+        400,
+        f"Input '{spec.name}' is not text of the shape {shape_text(shape)} in binary form: each is "
+        "its length in four bytes, and so many bytes.",
+    )
     while at < len(values):
         length = int.from_bytes(values[at : at + 4], "little")
         at += 4 + length
@@ -175,12 +193,16 @@ def _texts(values: memoryview, spec: TensorSpec, count: int) -> list[str]:
     return texts
 
 
-def array_to_bytes(array: Array) -> bytes:
+def array_to_bytes(array: Array) -> bytes | bytearray:
     """The inverse of `array_from_bytes`."""
     if array.dtype.kind != "O":
         return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    texts = [text.encode() for text in array.reshape(-1)]
-    return b"".join(len(text).to_bytes(4, "little") + text for text in texts)
+    data = bytearray()
+    for text in array.flat:  # one at a time: all of them encoded take many times their bytes
+        encoded = text.encode()
+        data += len(encoded).to_bytes(4, "little")
+        data += encoded
+    return data
 
 
 def is_base64(value: Any) -> bool:

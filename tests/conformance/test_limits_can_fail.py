@@ -151,11 +151,13 @@ def test_what_the_platform_would_restart_is_seen(limited: Endpoint, tmp_path: Pa
 
 def test_less_memory_than_strangers_need_is_seen(limited: Endpoint) -> None:
     sidecar = limited.limits["sidecar"]
-    sidecar.hold(48)
-    try:
-        result = run(CASES["MEMORY-03"], limited)
-    finally:
-        sidecar.hold(sidecar.limit_in_mb)
+    patient: dict[str, Change] = {NGINX: PATIENT}
+    with changed(limited, "sidecar", patient):
+        sidecar.hold(48)
+        try:
+            result = run(CASES["MEMORY-03"], limited)
+        finally:
+            sidecar.hold(sidecar.limit_in_mb)
 
     assert "for want of memory" in result.observed.came_back
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
 import pytest
 
 from model_image.model_server.memory import COST, MB
+from tests.model_image.conftest import StartServer
 from tests.model_image.test_model_bodies import rows
 
 SIZE = 8 * MB
@@ -139,12 +145,56 @@ def test_no_shape_of_an_infer_request_costs_more_than_what_is_counted(
     assert cost_of(model, body, "infer", str(len(body))) <= COST
 
 
-@pytest.mark.parametrize("text", [b"", b"a", b"ab"])
+@pytest.mark.parametrize("answer", ["false", "true"])
+@pytest.mark.parametrize("text", [b"", b"a", b"ab", "Ā".encode()])
 def test_no_text_in_binary_form_costs_more_than_what_is_counted(
-    cost_of: Callable[..., float], text: bytes
+    cost_of: Callable[..., float], text: bytes, answer: str
 ) -> None:
     data = (len(text).to_bytes(4, "little") + text) * (SIZE // (4 + len(text)))
     parameters = f'"parameters":{{"binary_data_size":{len(data)}}}'
     shape = f'"shape":[{len(data) // (4 + len(text))}]'
-    head = f'{{"inputs":[{{"name":"word","datatype":"BYTES",{shape},{parameters}}}]}}'.encode()
+    word = f'"inputs":[{{"name":"word","datatype":"BYTES",{shape},{parameters}}}]'
+    head = f'{{"parameters":{{"binary_data_output":{answer}}},{word}}}'.encode()
     assert cost_of("words", head + data, "infer", str(len(head))) <= COST
+
+
+@pytest.mark.parametrize("text", ['""', '"a"', '"ab"'])
+def test_no_text_that_is_answered_in_binary_form_costs_more_than_what_is_counted(
+    cost_of: Callable[..., float], text: str
+) -> None:
+    binary = b'{"parameters":{"binary_data_output":true},'
+    body = with_data("word", "BYTES", text).replace(b"{", binary, 1)
+    assert cost_of("words", body, "infer", str(len(body))) <= COST
+
+
+def test_the_memory_of_large_answers_goes_back(start_server: StartServer) -> None:
+    """Whatever order their readers come and go in."""
+    server = start_server(CPUS="2", MEMORY_MB="6000")
+    server.wait_until("/health/ready", 200)
+    process = psutil.Process(server.process.pid)
+    count = 2_000_000
+    tensor = f'"name":"x","shape":[{count},1],"datatype":"FP32"'
+    parameters = f'"parameters":{{"binary_data_size":{4 * count}}}'
+    head = f'{{"inputs":[{{{tensor},{parameters}}}]}}'.encode()
+    body = head + struct.pack("<f", 6.17e14) * count  # 18 MB as JSON
+    fields = f"Inference-Header-Content-Length: {len(head)}\r\nContent-Length: {len(body)}"
+    request = f"POST /v2/models/model/infer HTTP/1.1\r\nHost: x\r\n{fields}\r\n\r\n".encode()
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    before = process.memory_info().rss
+    with ExitStack() as stack:
+        readers = []
+        for number in range(12):
+            reader = stack.enter_context(socket.socket())
+            reader.settimeout(60)
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)  # the rest waits
+            reader.connect(address)
+            reader.sendall(request + body)
+            assert reader.recv(12) == b"HTTP/1.1 200"
+            readers.append(reader)
+            if number % 3 == 2:
+                readers.pop(0).close()
+        assert process.memory_info().rss > before + 100 * MB
+    deadline = time.monotonic() + 20
+    while process.memory_info().rss > before + 30 * MB:
+        assert time.monotonic() < deadline, "it is kept"
+        time.sleep(0.1)

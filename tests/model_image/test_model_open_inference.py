@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from http.client import HTTPConnection
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -109,6 +110,18 @@ def test_what_an_output_asks_for_counts_more_than_what_the_request_asks_for(
     assert client.post(INFER, json=request).json()["outputs"] == [Y]
 
 
+def test_the_length_of_the_json_may_be_padded_and_is_missed(
+    server: Server, client: httpx.Client
+) -> None:
+    text = json.dumps({"inputs": [BINARY_X]}).encode()
+    padded = HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+    length = {"Inference-Header-Content-Length": f"{len(text)} "}
+    padded.request("POST", INFER, text + FLOATS, length)
+    assert padded.getresponse().status == 200
+    refused = client.post(INFER, content=text + FLOATS)
+    assert "Inference-Header-Content-Length does not say" in error_of(refused, 400)
+
+
 def test_numbers_that_json_cannot_say_go_in_binary_form(client: httpx.Client) -> None:
     infinite = struct.pack("<2f", float("inf"), 1)
     asks = {"inputs": [BINARY_X], "parameters": {"binary_data_output": True}}
@@ -160,9 +173,9 @@ def test_text_goes_in_and_out(start_server: StartServer, other_models: Path) -> 
         assert answer["outputs"][0]["data"] == given
 
         for broken, about in (
-            (data[:-1], "'word' is not 3 texts in binary form."),
-            (data[4:], "'word' is not 3 texts in binary form."),
-            (data + bytes(4), "'word' is not 3 texts in binary form."),
+            (data[:-1], "'word' is not text of the shape [3] in binary form: "),
+            (data[4:], "'word' is not text of the shape [3] in binary form: "),
+            (data + bytes(4), "'word' is not text of the shape [3] in binary form: "),
             (bytes(8) + b"\1\0\0\0\xff", "'word' holds text that is not UTF-8: invalid start"),
         ):
             size = {"parameters": {"binary_data_size": len(broken)}}
@@ -208,7 +221,7 @@ def test_what_is_served_is_described(versions_server: Server) -> None:
 @pytest.mark.parametrize(
     ("request_", "about"),
     [
-        ([], "the body: Input should be a valid dictionary"),
+        ([], "the body: Input should be an object."),
         ({}, "inputs: Field required"),
         ({"inputs": []}, "The inputs of the model are 'x': give each of them once."),
         ({"inputs": [X, X]}, "The inputs of the model are 'x': give each of them once."),
@@ -234,8 +247,11 @@ def test_what_is_served_is_described(versions_server: Server) -> None:
         ),
         (
             {"inputs": [BINARY_X | {"parameters": {"shared_memory_region": "a"}}]},
-            "Give input 'x' either data or the parameter binary_data_size.",
+            "Inputs have no shared_memory_region here: send the data.",
         ),
+        (asked(parameters={"shared_memory_region": "a"}), "Inputs have no shared_memory_region"),
+        ({"parameters": [], "inputs": [X]}, "parameters: Input should be an object."),
+        (asked(data=[[[[[10.0]]], [[[9.0]]]]]), "[2, 1], but the values given are nested deeper."),
         ({"inputs": [BINARY_X]}, "shape [2, 1], which are 8 bytes, and not 0."),
         (
             {"inputs": [BINARY_X | {"parameters": {"binary_data_size": -8}}]},
