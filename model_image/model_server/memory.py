@@ -16,7 +16,7 @@ where the server has the answer too; per MB of body, which counts itself. MB are
 | `[[0.123],...]` | 21 |
 | two inputs, `{"count":1,"flag":true}` | 14 |
 | infer: `data` as above, nested or flat | no more than that |
-| infer: text in binary form, answered so too | 29 to 43 |
+| infer: text in binary form; answered so; JSON, answered so | 17 to 36; to 41; 28 to 43 |
 | infer: `inputs` or `parameters` full of `{}` (is refused) | 31 |
 
 An answer that is many times its body, such as a thousand numbers for one, is not counted.

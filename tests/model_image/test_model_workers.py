@@ -92,7 +92,7 @@ def begun(server: Server) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", httpx.URL(server.url).port or 0))
     head = b"POST /v1/models/model:predict HTTP/1.1\r\nHost: x\r\n"
     connection.sendall(head + b"Content-Length: 28\r\n\r\n" + b'{"inputs":{"a":[6],"b":[3]}')
-    time.sleep(0.2)  # for a worker to have it
+    time.sleep(1)  # for a worker to have it
     return connection
 
 
@@ -102,7 +102,9 @@ def test_a_request_whose_worker_ends_before_it_had_any_of_it_gets_another(divide
             worker.kill()
         time.sleep(0.5)  # for the server to hear of it
         connection.sendall(b"}")
-        answer = connection.recv(65536) + connection.recv(65536)
+        answer = connection.recv(65536)
+        while not answer.endswith(b"}"):
+            answer += connection.recv(65536)
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert answer.endswith(b'{"outputs":[2]}')
 
@@ -136,7 +138,7 @@ def test_a_request_whose_worker_is_killed_is_told_what_ended(
     server = never_answering
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.predict, {"instances": [[1]]})
-        time.sleep(0.2)  # for a worker to have it
+        time.sleep(1)  # for a worker to have it
         for victim in victims(server):
             victim.kill()
         answer = asked.result()
@@ -160,7 +162,7 @@ def test_no_process_outlives_the_server_not_even_at_work(
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.predict, {"instances": [[1]]})
-        time.sleep(0.2)  # for a worker to have it
+        time.sleep(1)  # for a worker to have it
         others = [loader_of(server), *workers_of(server)]
         server.process.kill()
         server.process.wait()
@@ -177,7 +179,7 @@ def test_a_signal_to_all_processes_lets_a_request_finish(
     server.wait_until("/health/ready", 200)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.predict, {"instances": [[1]]})
-        time.sleep(0.2)  # for a worker to have it
+        time.sleep(1)  # for a worker to have it
         others = [*workers_of(server), loader_of(server)]
         for pid in (*(other.pid for other in others), server.process.pid):
             os.kill(pid, signal.SIGTERM)
